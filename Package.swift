@@ -1,0 +1,70 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// One list of settings for every target; each has its reason.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),  // data races are compile errors
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0335-existential-any.md
+    .enableUpcomingFeature("ExistentialAny"),  // a dynamic call is visible where it is written
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0444-member-import-visibility.md
+    .enableUpcomingFeature("MemberImportVisibility"),  // no module leaks its imports to its users
+]
+
+let kafkaTestSupport: [Target.Dependency] = ["Kafka"]
+
+let package = Package(
+    name: "tailrace",
+    products: [
+        .library(name: "Tailrace", targets: ["Tailrace"]),
+        .executable(name: "tailrace", targets: ["TailraceCLI"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        // Tests only: the scanner is held against the library on the same bytes.
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    ],
+    targets: [
+        // System libraries (Debian -dev packages; `make deps` installs them).
+        .systemLibrary(name: "CLibrdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+        // The core: no HTTP, no Kafka, no YAML below Pipeline.
+        .target(name: "TraceModel"),
+        .target(name: "OTLP", dependencies: ["TraceModel", "CZstd", "CZlib"]),
+        .target(name: "Kafka", dependencies: ["CLibrdkafka"]),
+        .target(name: "Pipeline", dependencies: ["TraceModel", "OTLP", .product(name: "Yams", package: "Yams")]),
+        .target(name: "Sampling", dependencies: ["TraceModel", "OTLP", "Pipeline"]),
+        .target(name: "Scrubbing", dependencies: ["TraceModel", "OTLP", "Pipeline"]),
+        .target(name: "Storage", dependencies: ["TraceModel", "OTLP", "Pipeline", "CZstd", "CXXHash"]),
+        .target(name: "Query", dependencies: ["TraceModel", "OTLP", "Storage"]),
+        .target(name: "DemoTraffic", dependencies: ["TraceModel", "OTLP"]),
+        .target(
+            name: "Server",
+            dependencies: [
+                "TraceModel", "OTLP", "Query", "Storage", "Pipeline",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(
+            name: "Tailrace",
+            dependencies: [
+                "TraceModel", "OTLP", "Kafka", "Pipeline", "Sampling", "Scrubbing", "Storage",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .executableTarget(
+            name: "TailraceCLI",
+            dependencies: [
+                "Tailrace", "Query", "Server", "DemoTraffic",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+    ]
+)
+
+for target in package.targets where target.type != .system {
+    target.swiftSettings = settings
+}

@@ -1,0 +1,106 @@
+/// An attribute value still in its bytes: what a policy compares without decoding.
+public enum RawAttributeValue {
+    case string(UnsafeRawBufferPointer)
+    case bool(Bool)
+    case int(Int64)
+    case double(Double)
+    case bytes(UnsafeRawBufferPointer)
+    /// An array or map: the `AnyValue` message.
+    case composite(UnsafeRawBufferPointer)
+    case empty
+}
+
+/// Finds attributes by key in the bytes of a span, resource, scope, event or link.
+public enum AttributeLookup {
+    /// Where the attributes of a message are.
+    public enum Message: UInt64, Sendable {
+        case resource = 1
+        /// Scopes and events.
+        case scopeOrEvent = 3
+        case link = 4
+        case span = 9
+    }
+
+    /// The value of the first attribute with this key, or nil. Malformed bytes count as absent: the scanner has reported them.
+    ///
+    /// - Parameter bytes: the body of the message; borrowed, and so is what is returned.
+    public static func value(
+        of key: [UInt8], in bytes: UnsafeRawBufferPointer, _ message: Message
+    ) -> RawAttributeValue? {
+        var found: RawAttributeValue?
+        forEach(in: bytes, message) { candidate, value in
+            guard candidate.count == key.count, candidate.elementsEqual(key) else { return true }
+            found = value
+            return false
+        }
+        return found
+    }
+
+    /// Visits every attribute in order until `body` returns false.
+    public static func forEach(
+        in bytes: UnsafeRawBufferPointer, _ message: Message,
+        _ body: (_ key: UnsafeRawBufferPointer, _ value: RawAttributeValue) -> Bool
+    ) {
+        guard let start = bytes.baseAddress else { return }
+        var reader = WireReader(base: start.assumingMemoryBound(to: UInt8.self), from: 0, to: bytes.count)
+        let wanted = message.rawValue << 3 | WireType.length
+        do {
+            while !reader.isAtEnd {
+                let tag = try reader.tag()
+                guard tag == wanted else {
+                    try reader.skip(tag: tag)
+                    continue
+                }
+                let range = try reader.lengthDelimited()
+                let (key, value) = try keyValue(WireReader(base: reader.base, range: range), bytes)
+                if !body(key, value) { return }
+            }
+        } catch {}
+    }
+
+    private static func keyValue(
+        _ reader: WireReader, _ bytes: UnsafeRawBufferPointer
+    ) throws(ScanError) -> (UnsafeRawBufferPointer, RawAttributeValue) {
+        var reader = reader
+        var key = UnsafeRawBufferPointer(start: nil, count: 0)
+        var value = RawAttributeValue.empty
+        while !reader.isAtEnd {
+            let tag = try reader.tag()
+            switch tag {
+            case 1 << 3 | WireType.length: key = slice(try reader.lengthDelimited(), bytes)
+            case 2 << 3 | WireType.length:
+                let range = try reader.lengthDelimited()
+                value = try anyValue(WireReader(base: reader.base, range: range), range, bytes)
+            default: try reader.skip(tag: tag)
+            }
+        }
+        return (key, value)
+    }
+
+    private static func anyValue(
+        _ reader: WireReader, _ range: ByteRange, _ bytes: UnsafeRawBufferPointer
+    ) throws(ScanError) -> RawAttributeValue {
+        var reader = reader
+        var value = RawAttributeValue.empty
+        while !reader.isAtEnd {
+            let tag = try reader.tag()
+            switch tag {
+            case 1 << 3 | WireType.length: value = .string(slice(try reader.lengthDelimited(), bytes))
+            case 2 << 3 | WireType.varint: value = .bool(try reader.varint() != 0)
+            case 3 << 3 | WireType.varint: value = .int(Int64(bitPattern: try reader.varint()))
+            case 4 << 3 | WireType.fixed64: value = .double(Double(bitPattern: try reader.fixed64()))
+            case 7 << 3 | WireType.length: value = .bytes(slice(try reader.lengthDelimited(), bytes))
+            case 5 << 3 | WireType.length, 6 << 3 | WireType.length:
+                _ = try reader.lengthDelimited()
+                value = .composite(slice(range, bytes))
+            default: try reader.skip(tag: tag)
+            }
+        }
+        return value
+    }
+
+    @inline(__always)
+    private static func slice(_ range: ByteRange, _ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: bytes[range.start..<range.end])
+    }
+}

@@ -1,0 +1,65 @@
+/// The spans of one record, as found by the scanner. Reused from record to record: in steady state it allocates nothing.
+///
+/// The batch borrows the record's bytes: they must outlive every use of the batch, and ranges taken from it mean nothing
+/// after the next `scan`. Owned by one thread; not `Sendable`.
+public final class SpanBatch {
+    /// Heads in the order of the record.
+    @usableFromInline package var headStorage: UnsafeMutablePointer<SpanHead>
+    @usableFromInline package var headCapacity: Int
+    public internal(set) var count: Int = 0
+    /// Resource and scope per run of spans.
+    public internal(set) var units: [SpanUnit] = []
+    /// The record's bytes, borrowed.
+    public internal(set) var record = UnsafeRawBufferPointer(start: nil, count: 0)
+
+    public init() {
+        headCapacity = 256
+        headStorage = .allocate(capacity: headCapacity)
+    }
+
+    deinit {
+        headStorage.deallocate()
+    }
+
+    /// The heads found by the last scan.
+    @inlinable
+    public var heads: UnsafeBufferPointer<SpanHead> {
+        UnsafeBufferPointer(start: headStorage, count: count)
+    }
+
+    /// The bytes of a range of this record.
+    ///
+    /// - Precondition: the range comes from this batch; a range that does not lie inside the record yields nothing.
+    @inlinable
+    public func bytes(_ range: ByteRange) -> UnsafeRawBufferPointer {
+        guard range.end <= record.count, !range.isEmpty else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+        return UnsafeRawBufferPointer(rebasing: record[range.start..<range.end])
+    }
+
+    /// A range as text; invalid UTF-8 is repaired.
+    public func string(_ range: ByteRange) -> String {
+        String(decoding: bytes(range), as: UTF8.self)
+    }
+
+    /// Empties the batch and points it at a new record.
+    func reset(record: UnsafeRawBufferPointer) {
+        self.record = record
+        count = 0
+        units.removeAll(keepingCapacity: true)
+    }
+
+    @inline(__always)
+    func append(_ head: SpanHead) {
+        if count == headCapacity { grow() }
+        headStorage[count] = head
+        count &+= 1
+    }
+
+    private func grow() {
+        let larger = UnsafeMutablePointer<SpanHead>.allocate(capacity: headCapacity * 2)
+        larger.update(from: headStorage, count: count)
+        headStorage.deallocate()
+        headStorage = larger
+        headCapacity *= 2
+    }
+}

@@ -1,0 +1,70 @@
+/// A value of a configuration file that knows where it stands. Independent of the YAML library.
+public struct ConfigValue: Sendable, Equatable {
+    public indirect enum Content: Sendable, Equatable {
+        /// `isQuoted` keeps `"true"` and `true` apart.
+        case scalar(String, isQuoted: Bool)
+        case list([ConfigValue])
+        case map([ConfigEntry])
+        case null
+    }
+
+    public var content: Content
+    public var location: SourceLocation
+
+    public init(_ content: Content, at location: SourceLocation) {
+        self.content = content
+        self.location = location
+    }
+
+    /// The value of a key, or nil where this is no map or has no such key.
+    public subscript(key: String) -> ConfigValue? {
+        entries.first { $0.key == key }?.value
+    }
+
+    public var entries: [ConfigEntry] {
+        if case .map(let entries) = content { return entries }
+        return []
+    }
+
+    public var elements: [ConfigValue] {
+        if case .list(let elements) = content { return elements }
+        return []
+    }
+
+    public var scalar: String? {
+        if case .scalar(let text, _) = content { return text }
+        return nil
+    }
+}
+
+/// One key of a map with its value.
+public struct ConfigEntry: Sendable, Equatable {
+    public var key: String
+    public var keyLocation: SourceLocation
+    public var value: ConfigValue
+
+    public init(key: String, keyLocation: SourceLocation, value: ConfigValue) {
+        self.key = key
+        self.keyLocation = keyLocation
+        self.value = value
+    }
+}
+
+/// A place in a configuration file; line and column count from 1.
+public struct SourceLocation: Sendable, Hashable, Comparable, CustomStringConvertible {
+    public var file: String
+    public var line: Int
+    public var column: Int
+
+    public init(file: String, line: Int, column: Int) {
+        self.file = file
+        self.line = line
+        self.column = column
+    }
+
+    public static func < (left: SourceLocation, right: SourceLocation) -> Bool {
+        (left.file, left.line, left.column) < (right.file, right.line, right.column)
+    }
+
+    public var description: String { "\(file):\(line):\(column)" }
+}

@@ -1,0 +1,75 @@
+public import OTLP
+
+/// A stage that holds spans by trace, and decides. It owns the spans it was given until it reports them done.
+///
+/// A pure state machine: time comes in as stream time, nothing is read or written. One instance per task and lane, used by
+/// one thread. The window sampler of module Sampling is the built-in one.
+public protocol Sampler: AnyObject {
+    /// Takes custody of the selected spans of one record. `output` receives what follows at once: late spans of kept
+    /// traces, refs of late spans of dropped traces.
+    func add(
+        _ batch: SpanBatch, _ selection: borrowing [UInt32], context: borrowing RecordContext,
+        to output: any SamplerOutput)
+
+    /// Moves stream time forward and decides the traces whose windows closed, tick by tick.
+    func advance(to streamTime: Int64, output: any SamplerOutput)
+
+    /// Decides the oldest traces until at most `bytes` of window memory are in use.
+    func shrink(toBytes bytes: Int, output: any SamplerOutput)
+
+    /// Decides everything that is open, in order of the traces' deadlines: the end of a recording.
+    func closeAll(output: any SamplerOutput)
+
+    /// The stream time at which the next window closes, or nil when nothing is open.
+    var nextDeadline: Int64? { get }
+
+    /// Decisions made before a restart or hand-over; called before the first `add`.
+    func restore(_ decisions: [DecisionRecord])
+
+    var gauges: SamplerGauges { get }
+    /// Counters by policy, in the order of the policies; read once per second.
+    var policyCounters: [PolicyCounters] { get }
+}
+
+/// What a sampler holds now.
+public struct SamplerGauges: Sendable, Equatable {
+    public var openTraces = 0
+    public var openSpans = 0
+    /// Bytes of memory held by the window.
+    public var windowBytes = 0
+    /// Remembered decisions.
+    public var rememberedDecisions = 0
+    public var decisionBytes = 0
+
+    public init() {}
+}
+
+/// What one policy did.
+public struct PolicyCounters: Sendable, Equatable {
+    public var name: String
+    /// Traces for which the policy voted to keep, whether or not another policy came first.
+    public var matchedTraces: UInt64 = 0
+    /// Traces kept because of this policy.
+    public var keptTraces: UInt64 = 0
+    public var keptSpans: UInt64 = 0
+    public var keptBytes: UInt64 = 0
+
+    public init(name: String) { self.name = name }
+}
+
+/// Receives what a sampler decides. Implemented by the task.
+public protocol SamplerOutput: AnyObject {
+    /// A decided trace's spans, or late spans of a kept one, leave the sampler. `duplicates` spans were merged away and
+    /// `malformed` spans could not be used.
+    func kept(_ trace: KeptTrace, duplicates: Int)
+    /// A trace was decided to be dropped. `spans` leave the ledger as dropped.
+    func dropped(_ trace: DroppedTrace)
+    /// Spans that came after the drop decision of their trace.
+    func lateDropped(spans: Int)
+    /// Refs whose effect is complete with the present commit group.
+    func done(offset: Int64, firstIndex: UInt32, count: UInt32)
+    /// A decision to be remembered.
+    func decided(_ record: DecisionRecord)
+    /// Whether anyone reads the summaries of dropped traces.
+    var wantsDropped: Bool { get }
+}

@@ -1,0 +1,116 @@
+/// What a stage kind is called, takes, gives and can be told. The parser, `validate`, `graph` and the reference
+/// documentation all read this one description.
+public struct StageDefinition: Sendable {
+    public let kind: String
+    public let role: StageRole
+    /// One sentence for the reference documentation.
+    public let summary: String
+    /// Port types accepted by `from:`; empty for sources.
+    public let inputs: [PortType]
+    public let outputs: [OutputPort]
+    public let options: [StageOption]
+    /// Checks beyond the options' types; reports every mistake it finds.
+    public let check: @Sendable (StageSettings, inout Diagnostics) -> Void
+    /// Makes the running stage.
+    public let make: StageFactory
+
+    public init(
+        kind: String, role: StageRole, summary: String, inputs: [PortType], outputs: [OutputPort],
+        options: [StageOption], check: @escaping @Sendable (StageSettings, inout Diagnostics) -> Void = { _, _ in },
+        make: StageFactory
+    ) {
+        self.kind = kind
+        self.role = role
+        self.summary = summary
+        self.inputs = inputs
+        self.outputs = outputs
+        self.options = options
+        self.check = check
+        self.make = make
+    }
+
+    /// The port that `from: stage` means.
+    public var defaultOutput: OutputPort? { outputs.first { !$0.isSide } }
+}
+
+/// How a running stage is made from its settings. Called once per task, or once per worker thread for sinks and once per
+/// worker for sources.
+public enum StageFactory: Sendable {
+    case source(@Sendable (StageSettings, StageEnvironment) throws -> any Source)
+    case filter(@Sendable (StageSettings, StageEnvironment) throws -> any SpanFilter)
+    case scrubber(@Sendable (StageSettings, StageEnvironment) throws -> any SpanScrubber)
+    case sampler(@Sendable (StageSettings, SamplerContext) throws -> any Sampler)
+    case trace(@Sendable (StageSettings, StageEnvironment) throws -> any TraceStage)
+    case sink(@Sendable (StageSettings, StageEnvironment) throws -> any Sink)
+}
+
+/// What a stage may need from its process.
+public struct StageEnvironment: Sendable {
+    /// Directory that relative paths in the pipeline file are relative to: the working directory of the process.
+    public var workingDirectory: String
+    /// The store (`--store` or the segment sink's path).
+    public var storeDirectory: String
+    /// Distinguishes this process's files from those of other workers; new for every start.
+    public var incarnation: String
+    public var pipelineName: String
+
+    public init(workingDirectory: String, storeDirectory: String, incarnation: String, pipelineName: String) {
+        self.workingDirectory = workingDirectory
+        self.storeDirectory = storeDirectory
+        self.incarnation = incarnation
+        self.pipelineName = pipelineName
+    }
+}
+
+/// What a sampler needs to know besides its settings.
+public struct SamplerContext {
+    public var environment: StageEnvironment
+    public var partition: PartitionID
+    /// Scrubbers between the source and this sampler that were not applied yet, in order; the sampler applies them to what
+    /// it keeps and to names in summaries.
+    public var scrubbers: [any SpanScrubber]
+
+    public init(environment: StageEnvironment, partition: PartitionID, scrubbers: [any SpanScrubber]) {
+        self.environment = environment
+        self.partition = partition
+        self.scrubbers = scrubbers
+    }
+}
+
+/// One key that a stage understands.
+public struct StageOption: Sendable {
+    public let name: String
+    public let type: OptionType
+    public let isRequired: Bool
+    /// As it would be written in the file; nil where there is none.
+    public let defaultText: String?
+    /// One sentence for the reference documentation.
+    public let summary: String
+
+    public init(_ name: String, _ type: OptionType, required: Bool = false, default: String? = nil, summary: String) {
+        self.name = name
+        self.type = type
+        isRequired = required
+        defaultText = `default`
+        self.summary = summary
+    }
+}
+
+/// The form of an option's value. Values with units must state them.
+public indirect enum OptionType: Sendable {
+    case string
+    case boolean
+    case integer(ClosedRange<Int64>)
+    case number(ClosedRange<Double>)
+    /// `500ms`, `10s`, `1m30s`, `2h`: read as milliseconds.
+    case duration
+    /// `64KiB`, `2GiB`, `10MB`, `512B`: read as bytes.
+    case size
+    case enumeration([String])
+    case list(OptionType)
+    case object([StageOption])
+    /// Any keys with values of one type.
+    case map(OptionType)
+    /// Checked by the stage itself.
+    case any
+}

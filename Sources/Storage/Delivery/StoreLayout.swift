@@ -1,0 +1,26 @@
+/// Where things are in a store directory.
+///
+/// ```
+/// store/
+///   epochs/<partition>/<epoch>          who owns a partition since when, and what it takes over from its predecessor
+///   manifests/<incarnation>/<seq>       what each flush made durable: the commit points
+///   decisions/<incarnation>/<n>.log     decisions, appended
+///   segments/<incarnation>/<seq>.seg    kept traces
+///   deadletter/                         what could not be read (mode 0600: it is raw)
+/// ```
+public struct StoreLayout: Sendable {
+    public let root: String
+
+    public init(root: String) {
+        self.root = root.count > 1 && root.hasSuffix("/") ? String(root.dropLast()) : root
+    }
+
+    public var epochs: String { root + "/epochs" }
+    public var manifests: String { root + "/manifests" }
+    public var decisions: String { root + "/decisions" }
+    public var segments: String { root + "/segments" }
+    public var deadLetters: String { root + "/deadletter" }
+
+    /// An absolute path for one that a manifest names.
+    public func path(_ relative: String) -> String { root + "/" + relative }
+}

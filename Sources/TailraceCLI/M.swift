@@ -1,0 +1,3 @@
+import Yams
+import Logging
+@main struct M { static func main() {} }
