@@ -10,8 +10,6 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),  // no module leaks its imports to its users
 ]
 
-let kafkaTestSupport: [Target.Dependency] = ["Kafka"]
-
 let package = Package(
     name: "tailrace",
     products: [
@@ -38,8 +36,10 @@ let package = Package(
         .target(name: "OTLP", dependencies: ["TraceModel", "CZstd", "CZlib"]),
         .target(name: "Kafka", dependencies: ["CLibrdkafka"]),
         .target(name: "Pipeline", dependencies: ["TraceModel", "OTLP", .product(name: "Yams", package: "Yams")]),
-        .target(name: "Sampling", dependencies: ["TraceModel", "OTLP", "Pipeline"]),
-        .target(name: "Scrubbing", dependencies: ["TraceModel", "OTLP", "Pipeline"]),
+        .target(name: "Sampling", dependencies: ["TraceModel", "OTLP", "Pipeline", "CXXHash"]),
+        .target(
+            name: "Scrubbing",
+            dependencies: ["TraceModel", "OTLP", "Pipeline", .product(name: "Yams", package: "Yams")]),
         .target(name: "Storage", dependencies: ["TraceModel", "OTLP", "Pipeline", "CZstd", "CXXHash"]),
         .target(name: "Query", dependencies: ["TraceModel", "OTLP", "Storage"]),
         .target(name: "DemoTraffic", dependencies: ["TraceModel", "OTLP"]),

@@ -3,8 +3,10 @@ import TraceModel
 /// The traffic of a made-up web shop: an endless, seeded sequence of trace records.
 ///
 /// Customers browse, search, fill carts, log in and check out; orders travel on through Kafka to shipping, e-mail and
-/// accounting; a report job runs now and then. Fifteen services in ten languages, each with two or three instances, talk
-/// HTTP, gRPC, SQL, Redis, a search index and Kafka, with the attributes of OpenTelemetry's semantic conventions 1.37.
+/// accounting; a report job runs now and then. Fifteen services in ten languages, each with two or three instances,
+/// talk HTTP, gRPC, SQL, Redis, a search index and Kafka, with the attributes of OpenTelemetry's semantic conventions
+/// 1.37.
+///
 /// Things go wrong as they do in such a shop: payments are declined, databases time out, calls are retried, errors
 /// cascade up to the browser, one dependency is slow for a minute, clocks differ, spans come late or never. Attributes
 /// carry the personal data that a pipeline has to scrub; all of it is made up (`example.com`, published test cards).
@@ -44,7 +46,8 @@ public struct DemoTraffic: Sendable {
 
     /// Returns the next record of the first `limit` traces, or nil when all of them have been returned.
     public mutating func next(ofFirst limit: Int) -> DemoRecord? {
-        // A record may leave once no trace yet to be made can have an earlier one: none is sent before its trace begins.
+        // A record may leave once no trace yet to be made can have an earlier one; none is sent before its trace
+        // begins.
         while traces < limit {
             let start = configuration.startTime + UInt64(arrivals.nextSeconds * 1e9)
             if let first = queue.firstEmitTime, first <= start { break }

@@ -8,7 +8,8 @@ public struct DemoTrafficConfiguration: Sendable, Hashable {
     public var startTime: UInt64
     /// The share of traces that hold at least one span with status error.
     public var errorRate: Double = 0.01
-    /// The share of traces that one dependency makes slow (root longer than a second). Timeouts and batch jobs come on top.
+    /// The share of traces that one dependency makes slow (root longer than a second). Timeouts, incidents and batch
+    /// jobs come on top.
     public var slowRate: Double = 0.02
     /// The share of traces of which a few spans arrive `lateDelay` after the rest.
     public var lateRate: Double = 0.005
@@ -24,7 +25,7 @@ public struct DemoTrafficConfiguration: Sendable, Hashable {
     public var bursts: Bool = true
     /// From time to time one dependency is slow for everybody who uses it.
     public var incidents: Bool = true
-    /// Multiplies the number of rounds in loops: batch jobs and polled batches of messages grow with it.
+    /// Multiplies the number of rounds in the loops of batch jobs (the daily report, the stocktake).
     public var bulkiness: Double = 1
 
     public init(startTime: UInt64) {

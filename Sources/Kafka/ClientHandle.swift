@@ -6,11 +6,12 @@ import Glibc
 final class ClientHandle: @unchecked Sendable {
     let client: OpaquePointer
     let context: ClientContext
-    /// The consumer's queue, nil for other clients.
+    /// The consumer's queue, nil for clients that consume nothing.
     let consumerQueue: OpaquePointer?
 
     init(
-        _ type: rd_kafka_type_t, _ builder: ConfigurationBuilder, context: ClientContext
+        _ type: rd_kafka_type_t, _ builder: ConfigurationBuilder, context: ClientContext,
+        pollsConsumerQueue: Bool = false
     ) throws(KafkaError) {
         context.register(on: builder.configuration)
         var text = [CChar](repeating: 0, count: 512)
@@ -23,7 +24,7 @@ final class ClientHandle: @unchecked Sendable {
         builder.handedOver()
         self.client = client
         self.context = context
-        if type == RD_KAFKA_CONSUMER {
+        if pollsConsumerQueue {
             // Errors, statistics and commit results come through the consumer's queue too, so one poll serves all.
             rd_kafka_poll_set_consumer(client)
             consumerQueue = rd_kafka_queue_get_consumer(client)

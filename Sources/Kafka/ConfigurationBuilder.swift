@@ -55,12 +55,3 @@ final class ConfigurationBuilder {
         unsupported.append(KafkaUnsupportedOption(key: key, value: isSecret ? "***" : value, reason: reason))
     }
 }
-
-extension String {
-    fileprivate func contains(_ part: String) -> Bool {
-        let bytes = Array(utf8)
-        let wanted = Array(part.utf8)
-        guard wanted.count <= bytes.count else { return false }
-        return (0...(bytes.count - wanted.count)).contains { bytes[$0..<($0 + wanted.count)].elementsEqual(wanted) }
-    }
-}

@@ -10,7 +10,7 @@ public enum KafkaEvent: Sendable {
     case offsetOutOfRange(KafkaPartition, offset: Int64, KafkaError)
     /// Every record up to `offset` (exclusive) was delivered. Only with `reportPartitionEnd`.
     case partitionEnd(KafkaPartition, offset: Int64)
-    /// An asynchronous commit came back: the offsets, and why it failed if it did.
+    /// A commit was answered (one that was waited for, too): the offsets, and why it failed if it did.
     case committed([KafkaPartition: Int64], KafkaError?)
 }
 

@@ -19,6 +19,26 @@ public final class SpanBatch {
 
     deinit {
         headStorage.deallocate()
+        owned?.deallocate()
+    }
+
+    /// Bytes that the batch itself holds, where the record was not as it came.
+    private var owned: UnsafeMutableRawBufferPointer?
+
+    /// Copies bytes that have no other owner; the batch's record is the copy until the next scan or `forget`.
+    package func adopt(_ bytes: [UInt8]) {
+        forget()
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, bytes.count), alignment: 8)
+        copy.copyBytes(from: bytes)
+        owned = copy
+        record = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(copy)[..<bytes.count])
+    }
+
+    /// Lets go of the record: no spans, no bytes.
+    package func forget() {
+        reset(record: UnsafeRawBufferPointer(start: nil, count: 0))
+        owned?.deallocate()
+        owned = nil
     }
 
     /// The heads found by the last scan.

@@ -1,15 +1,16 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The module's only source of chance: xoshiro256**, seeded through SplitMix64.
 ///
-/// It draws numbers with its own methods instead of `Int.random(in:using:)`, because the standard library does not promise
-/// that its mapping from random bits to values stays the same between releases, and one seed must give the same bytes.
+/// It draws numbers with its own methods instead of `Int.random(in:using:)`, because the standard library does not
+/// promise that its mapping from random bits to values stays the same between releases, and one seed must give the same
+/// bytes.
 struct RandomSource: Sendable {
     private var state: (UInt64, UInt64, UInt64, UInt64)
     private var spareNormal: Double?

@@ -9,7 +9,7 @@ struct Instance: Sendable {
     var clientID: AttributeValue
     /// How far its clock is ahead, in nanoseconds.
     var skew: Int64
-    /// Seconds by which its exports are offset to those of others, as a share of the batch delay.
+    /// Where its exports lie between those of others, as a share of the batch delay.
     var exportPhase: Double
 }
 

@@ -131,7 +131,8 @@ enum Language: Sendable {
             case .internalError: "KeyError"
             default: "shop.errors.RequestRejected"
             }
-        case .ruby: fault == .timeout ? "Net::ReadTimeout" : fault == .unavailable ? "Errno::ECONNREFUSED" : "RuntimeError"
+        case .ruby:
+            fault == .timeout ? "Net::ReadTimeout" : fault == .unavailable ? "Errno::ECONNREFUSED" : "RuntimeError"
         case .rust: fault == .deadlock || fault == .timeout ? "sqlx::Error" : "shop_inventory::Error"
         case .cpp: fault == .timeout ? "absl::DeadlineExceededError" : "std::runtime_error"
         case .swift: fault == .timeout ? "PSQLError" : fault == .unauthorized ? "AuthenticationError" : "HTTPError"

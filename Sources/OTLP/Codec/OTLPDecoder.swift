@@ -5,7 +5,7 @@ import TraceModel
 ///
 /// Follows protobuf's rules: fields in any order, unknown fields skipped, a known field of another wire type treated as
 /// unknown, a repeated singular message merged, the last of a repeated scalar or union member taken. An absent or empty
-/// id is zero. Enum values the model does not know become `unspecified` and `unset`. Pure functions: callable from any
+/// id is zero, and so is a link's id of the wrong length. Enum values the model does not know become `unspecified` and `unset`. Pure functions: callable from any
 /// thread; nothing of the input is kept.
 public enum OTLPDecoder {
     /// Decodes a request. Throws `ScanError` with the byte offset where the bytes are no valid request or an id has the
@@ -63,7 +63,7 @@ public enum OTLPDecoder {
     public static func decodeValue(_ bytes: UnsafeRawBufferPointer) throws(ScanError) -> AttributeValue {
         try message(bytes, empty: .empty) { (reader) throws(ScanError) in
             var value = AttributeValue.empty
-            try reader.merge(into: &value, depth: 1)
+            try reader.merge(into: &value, depth: 0)
             return value
         }
     }

@@ -42,7 +42,7 @@ extension WireReader {
         while !isAtEnd {
             let tag = try self.tag()
             switch (Int(tag >> 3), tag & 7) {
-            case (OTLPField.Resource.attributes, WireType.length): resource.attributes.append(try attribute(depth: 1))
+            case (OTLPField.Resource.attributes, WireType.length): resource.attributes.append(try attribute(depth: 0))
             case (OTLPField.Resource.droppedAttributesCount, WireType.varint):
                 resource.droppedAttributesCount = try uint32()
             default: try skip(tag: tag)
@@ -56,7 +56,7 @@ extension WireReader {
             switch (Int(tag >> 3), tag & 7) {
             case (OTLPField.Scope.name, WireType.length): scope.name = try string()
             case (OTLPField.Scope.version, WireType.length): scope.version = try string()
-            case (OTLPField.Scope.attributes, WireType.length): scope.attributes.append(try attribute(depth: 1))
+            case (OTLPField.Scope.attributes, WireType.length): scope.attributes.append(try attribute(depth: 0))
             case (OTLPField.Scope.droppedAttributesCount, WireType.varint): scope.droppedAttributesCount = try uint32()
             default: try skip(tag: tag)
             }
@@ -77,7 +77,7 @@ extension WireReader {
                 span.kind = UInt8(exactly: try uint32()).flatMap(SpanKind.init(rawValue:)) ?? .unspecified
             case (OTLPField.Span.startTime, WireType.fixed64): span.startTime = try fixed64()
             case (OTLPField.Span.endTime, WireType.fixed64): span.endTime = try fixed64()
-            case (OTLPField.Span.attributes, WireType.length): span.attributes.append(try attribute(depth: 1))
+            case (OTLPField.Span.attributes, WireType.length): span.attributes.append(try attribute(depth: 0))
             case (OTLPField.Span.droppedAttributesCount, WireType.varint): span.droppedAttributesCount = try uint32()
             case (OTLPField.Span.events, WireType.length):
                 var message = try nested()
@@ -104,7 +104,7 @@ extension WireReader {
             switch (Int(tag >> 3), tag & 7) {
             case (OTLPField.Event.time, WireType.fixed64): event.time = try fixed64()
             case (OTLPField.Event.name, WireType.length): event.name = try string()
-            case (OTLPField.Event.attributes, WireType.length): event.attributes.append(try attribute(depth: 1))
+            case (OTLPField.Event.attributes, WireType.length): event.attributes.append(try attribute(depth: 0))
             case (OTLPField.Event.droppedAttributesCount, WireType.varint): event.droppedAttributesCount = try uint32()
             default: try skip(tag: tag)
             }
@@ -117,10 +117,10 @@ extension WireReader {
         while !isAtEnd {
             let tag = try self.tag()
             switch (Int(tag >> 3), tag & 7) {
-            case (OTLPField.Link.traceID, WireType.length): link.traceID = try traceID()
-            case (OTLPField.Link.spanID, WireType.length): link.spanID = try spanID()
+            case (OTLPField.Link.traceID, WireType.length): link.traceID = try traceID(lenient: true)
+            case (OTLPField.Link.spanID, WireType.length): link.spanID = try spanID(lenient: true)
             case (OTLPField.Link.traceState, WireType.length): link.traceState = try string()
-            case (OTLPField.Link.attributes, WireType.length): link.attributes.append(try attribute(depth: 1))
+            case (OTLPField.Link.attributes, WireType.length): link.attributes.append(try attribute(depth: 0))
             case (OTLPField.Link.droppedAttributesCount, WireType.varint): link.droppedAttributesCount = try uint32()
             case (OTLPField.Link.flags, WireType.fixed32): link.flags = try fixed32()
             default: try skip(tag: tag)
@@ -143,7 +143,7 @@ extension WireReader {
 
     // MARK: Attributes
 
-    /// A `KeyValue` whose tag was just read. `depth` is that of its value: 1 for an attribute.
+    /// A `KeyValue` whose tag was just read. `depth` counts the lists around its value: 0 for an attribute.
     private mutating func attribute(depth: Int) throws(ScanError) -> Attribute {
         var message = try nested()
         var attribute = Attribute("", .empty)
@@ -162,7 +162,6 @@ extension WireReader {
 
     /// Merges an `AnyValue`: the last member of the union wins, except that lists of the same kind are joined.
     mutating func merge(into value: inout AttributeValue, depth: Int) throws(ScanError) {
-        if depth > Self.maximumValueDepth { throw ScanError(.nestedTooDeep, at: position) }
         while !isAtEnd {
             let tag = try self.tag()
             switch (Int(tag >> 3), tag & 7) {
@@ -189,6 +188,7 @@ extension WireReader {
     }
 
     private mutating func appendElements(to elements: inout [AttributeValue], depth: Int) throws(ScanError) {
+        if depth > OTLPValidator.maximumDepth { throw ScanError(.nestedTooDeep, at: position) }
         while !isAtEnd {
             let tag = try self.tag()
             switch (Int(tag >> 3), tag & 7) {
@@ -203,6 +203,7 @@ extension WireReader {
     }
 
     private mutating func appendEntries(to entries: inout [Attribute], depth: Int) throws(ScanError) {
+        if depth > OTLPValidator.maximumDepth { throw ScanError(.nestedTooDeep, at: position) }
         while !isAtEnd {
             let tag = try self.tag()
             switch (Int(tag >> 3), tag & 7) {
@@ -213,9 +214,6 @@ extension WireReader {
     }
 
     // MARK: Scalars
-
-    /// Attribute values nest at most this deep; an attribute's own value is level 1.
-    static var maximumValueDepth: Int { 100 }
 
     /// A reader over a nested message whose tag was just read.
     private mutating func nested() throws(ScanError) -> WireReader {
@@ -240,21 +238,29 @@ extension WireReader {
         return string
     }
 
-    private mutating func traceID() throws(ScanError) -> TraceID {
+    // Links are lenient: the scanner accepts a record whatever its links' ids are, and what it accepts must decode.
+
+    private mutating func traceID(lenient: Bool = false) throws(ScanError) -> TraceID {
         let at = position
         let bytes = UnsafeRawBufferPointer(try payload())
         if bytes.isEmpty { return TraceID(high: 0, low: 0) }
-        guard bytes.count == 16 else { throw ScanError(.traceIDLength, at: at) }
+        guard bytes.count == 16 else {
+            if lenient { return TraceID(high: 0, low: 0) }
+            throw ScanError(.traceIDLength, at: at)
+        }
         return TraceID(
             high: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
             low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
     }
 
-    private mutating func spanID() throws(ScanError) -> SpanID {
+    private mutating func spanID(lenient: Bool = false) throws(ScanError) -> SpanID {
         let at = position
         let bytes = UnsafeRawBufferPointer(try payload())
         if bytes.isEmpty { return SpanID(0) }
-        guard bytes.count == 8 else { throw ScanError(.spanIDLength, at: at) }
+        guard bytes.count == 8 else {
+            if lenient { return SpanID(0) }
+            throw ScanError(.spanIDLength, at: at)
+        }
         return SpanID(UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)))
     }
 }

@@ -20,11 +20,11 @@ public protocol Sampler: AnyObject {
     /// Decides everything that is open, in order of the traces' deadlines: the end of a recording.
     func closeAll(output: any SamplerOutput)
 
-    /// The stream time at which the next window closes, or nil when nothing is open.
-    var nextDeadline: Int64? { get }
-
     /// Decisions made before a restart or hand-over; called before the first `add`.
     func restore(_ decisions: [DecisionRecord])
+
+    /// How long decisions are remembered, milliseconds of stream time.
+    var decisionHorizon: Int64 { get }
 
     var gauges: SamplerGauges { get }
     /// Counters by policy, in the order of the policies; read once per second.
@@ -62,7 +62,9 @@ public protocol SamplerOutput: AnyObject {
     /// A decided trace's spans, or late spans of a kept one, leave the sampler. `duplicates` spans were merged away and
     /// `malformed` spans could not be used.
     func kept(_ trace: KeptTrace, duplicates: Int)
-    /// A trace was decided to be dropped. `spans` leave the ledger as dropped.
+    /// Spans of a dropped trace leave the window.
+    func dropped(spans: Int)
+    /// The summary of a dropped trace; only where `wantsDropped`.
     func dropped(_ trace: DroppedTrace)
     /// Spans that came after the drop decision of their trace.
     func lateDropped(spans: Int)

@@ -4,10 +4,6 @@ public import OTLP
 ///
 /// One instance per task, used by one thread; it may keep state and need not be `Sendable`. Called once per record.
 public protocol SpanFilter: AnyObject {
-    /// Attribute keys this stage reads, or nil when it may read anything. A scrubber declared before it is then applied
-    /// before it sees the spans.
-    var attributeKeysRead: [String]? { get }
-
     /// Sorts the selected spans of a record to ports.
     ///
     /// - Parameters:

@@ -11,12 +11,16 @@ public struct StageDefinition: Sendable {
     public let options: [StageOption]
     /// Checks beyond the options' types; reports every mistake it finds.
     public let check: @Sendable (StageSettings, inout Diagnostics) -> Void
+    /// Attribute keys that the stage reads to sort or judge spans, nil when it may read any. A scrubber declared before it
+    /// that can change one of them is applied before the stage sees the spans.
+    public let attributeKeysRead: @Sendable (StageSettings) -> [String]?
     /// Makes the running stage.
     public let make: StageFactory
 
     public init(
         kind: String, role: StageRole, summary: String, inputs: [PortType], outputs: [OutputPort],
         options: [StageOption], check: @escaping @Sendable (StageSettings, inout Diagnostics) -> Void = { _, _ in },
+        attributeKeysRead: @escaping @Sendable (StageSettings) -> [String]? = { _ in [] },
         make: StageFactory
     ) {
         self.kind = kind
@@ -26,6 +30,7 @@ public struct StageDefinition: Sendable {
         self.outputs = outputs
         self.options = options
         self.check = check
+        self.attributeKeysRead = attributeKeysRead
         self.make = make
     }
 
@@ -53,6 +58,8 @@ public struct StageEnvironment: Sendable {
     /// Distinguishes this process's files from those of other workers; new for every start.
     public var incarnation: String
     public var pipelineName: String
+    /// Which of the worker's threads the stage is made for.
+    public var worker = 0
 
     public init(workingDirectory: String, storeDirectory: String, incarnation: String, pipelineName: String) {
         self.workingDirectory = workingDirectory
@@ -69,11 +76,16 @@ public struct SamplerContext {
     /// Scrubbers between the source and this sampler that were not applied yet, in order; the sampler applies them to what
     /// it keeps and to names in summaries.
     public var scrubbers: [any SpanScrubber]
+    /// Hash of the sampler's configuration; goes into every decision.
+    public var policyVersion: UInt32
 
-    public init(environment: StageEnvironment, partition: PartitionID, scrubbers: [any SpanScrubber]) {
+    public init(
+        environment: StageEnvironment, partition: PartitionID, scrubbers: [any SpanScrubber], policyVersion: UInt32
+    ) {
         self.environment = environment
         self.partition = partition
         self.scrubbers = scrubbers
+        self.policyVersion = policyVersion
     }
 }
 

@@ -7,7 +7,9 @@ public protocol FileSystem: Sendable {
     func writeDurably(_ bytes: [UInt8], to path: String) throws(FileError)
     /// Appends and makes durable; creates the file where missing. `offset` is where the bytes must start: a file that is
     /// longer (a torn append of before) is cut first.
-    func appendDurably(_ bytes: [UInt8], to path: String, at offset: UInt64) throws(FileError)
+    ///
+    /// - Parameter isPrivate: a new file can be read by its owner only (mode 0600).
+    func appendDurably(_ bytes: [UInt8], to path: String, at offset: UInt64, isPrivate: Bool) throws(FileError)
     /// Renames within the store, then makes the directory entry durable.
     func renameDurably(_ from: String, to: String) throws(FileError)
     /// Publishes a complete file under a name that must not exist yet (link(2)): of two contenders one succeeds.

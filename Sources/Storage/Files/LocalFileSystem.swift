@@ -11,8 +11,11 @@ public struct LocalFileSystem: FileSystem {
         }
     }
 
-    public func appendDurably(_ bytes: [UInt8], to path: String, at offset: UInt64) throws(FileError) {
-        try withFile(path, O_WRONLY | O_CREAT | O_CLOEXEC, "append to") { descriptor throws(FileError) in
+    public func appendDurably(
+        _ bytes: [UInt8], to path: String, at offset: UInt64, isPrivate: Bool
+    ) throws(FileError) {
+        let mode: mode_t = isPrivate ? 0o600 : 0o644
+        try withFile(path, O_WRONLY | O_CREAT | O_CLOEXEC, "append to", mode: mode) { descriptor throws(FileError) in
             if ftruncate(descriptor, off_t(offset)) != 0 { throw failure("cut", path) }
             if lseek(descriptor, off_t(offset), SEEK_SET) < 0 { throw failure("seek in", path) }
             try writeAll(bytes, descriptor, path)
@@ -102,12 +105,13 @@ public struct LocalFileSystem: FileSystem {
     // MARK: -
 
     private func withFile(
-        _ path: String, _ flags: Int32, _ operation: String, _ body: (Int32) throws(FileError) -> Void
+        _ path: String, _ flags: Int32, _ operation: String, mode: mode_t = 0o644,
+        _ body: (Int32) throws(FileError) -> Void
     ) throws(FileError) {
-        var descriptor = open(path, flags, 0o644)
+        var descriptor = open(path, flags, mode)
         if descriptor < 0, errno == ENOENT, flags & O_CREAT != 0, let slash = path.lastIndex(of: "/") {
             try createDirectory(String(path[..<slash]))
-            descriptor = open(path, flags, 0o644)
+            descriptor = open(path, flags, mode)
         }
         guard descriptor >= 0 else { throw failure(operation, path) }
         defer { close(descriptor) }

@@ -1,0 +1,106 @@
+/// Joins declared stages to a plan, and reports every mistake of the whole.
+struct PlanBuilder {
+    /// An edge as far as it is known.
+    struct Link {
+        /// Index of the declaration that gives.
+        var stage: Int
+        /// Index of its output port; nil where the port or the stage's kind is unknown.
+        var port: Int?
+        var location: SourceLocation
+    }
+
+    let file: PipelineFile
+    var declarations: [StageDeclaration]
+    var diagnostics: Diagnostics
+    let indices: [String: Int]
+    /// For each declaration what it reads.
+    var links: [[Link]] = []
+    /// Declarations that a misspelt reference probably means: "nothing reads it" would mislead.
+    var guessedReads: Set<Int> = []
+
+    init(_ file: PipelineFile) {
+        self.file = file
+        declarations = file.declarations
+        diagnostics = file.diagnostics
+        let names = file.declarations.map(\.name)
+        indices = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    mutating func build() -> PipelinePlan? {
+        checkOptions()
+        links = declarations.indices.map { resolve($0) }
+        let cyclic = reportCycles()
+        reportUnreachable(cyclic: cyclic)
+        let hasUnread = reportUnread()
+        reportMissingEnds(hasUnread: hasUnread)
+        guard cyclic.isEmpty else { return nil }
+        let order = topologicalOrder()
+        let chains = scrubberChains(in: order)
+        return diagnostics.hasErrors ? nil : plan(order: order, chains: chains)
+    }
+
+    func subject(_ index: Int) -> String { "stage \(Wording.quoted(declarations[index].name))" }
+
+    func settings(of index: Int, _ definition: StageDefinition) -> StageSettings {
+        StageSettings(
+            name: declarations[index].name, value: declarations[index].value, definition: definition.options)
+    }
+
+    /// Options first; a definition's own check may rely on them, so it runs only where they are right.
+    private mutating func checkOptions() {
+        for index in declarations.indices {
+            let declaration = declarations[index]
+            guard let definition = declaration.definition else { continue }
+            var checker = OptionChecker(
+                subject: subject(index), owner: "kind \(definition.kind)", unresolved: file.document.unresolved)
+            checker.check(
+                declaration.value, options: definition.options, at: declaration.location,
+                ignoring: PipelineFile.reservedKeys)
+            diagnostics.append(checker.diagnostics)
+            let isUnresolved = containsUnresolved(declaration.value)
+            if !checker.diagnostics.hasErrors, !isUnresolved {
+                definition.check(settings(of: index, definition), &diagnostics)
+            }
+        }
+    }
+
+    private func containsUnresolved(_ value: ConfigValue) -> Bool {
+        guard !file.document.unresolved.isEmpty else { return false }
+        switch value.content {
+        case .scalar: return file.document.unresolved.contains(value.location)
+        case .list(let elements): return elements.contains(where: containsUnresolved)
+        case .map(let entries): return entries.contains { containsUnresolved($0.value) }
+        case .null: return false
+        }
+    }
+
+    private func plan(order: [Int], chains: [[Int]]) -> PipelinePlan? {
+        var position = [Int](repeating: 0, count: declarations.count)
+        for (place, index) in order.enumerated() { position[index] = place }
+        var consumers = declarations.map { Array(repeating: [Int](), count: $0.definition?.outputs.count ?? 0) }
+        for index in order {
+            for link in links[index] {
+                guard let port = link.port else { return nil }
+                consumers[link.stage][port].append(position[index])
+            }
+        }
+        var stages: [PipelinePlan.Stage] = []
+        for index in order {
+            guard let definition = declarations[index].definition else { return nil }
+            let settings = settings(of: index, definition)
+            stages.append(
+                PipelinePlan.Stage(
+                    name: declarations[index].name, definition: definition, settings: settings,
+                    inputs: links[index].compactMap { link in
+                        link.port.map {
+                            PipelinePlan.Edge(stage: position[link.stage], port: $0, location: link.location)
+                        }
+                    },
+                    consumers: consumers[index], location: declarations[index].location,
+                    configurationHash: ConfigurationHash.hash(kind: definition.kind, settings: settings.value)))
+        }
+        return PipelinePlan(
+            name: file.name, file: file.document.file, stages: stages, tests: file.tests,
+            scrubberChains: order.map { chains[$0].map { position[$0] } })
+    }
+}

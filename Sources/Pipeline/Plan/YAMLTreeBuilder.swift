@@ -1,0 +1,129 @@
+internal import Yams
+
+/// Turns the nodes of Yams into `ConfigValue`s.
+struct YAMLTreeBuilder {
+    let source: SourceText
+    let mask: ReferenceMask
+    let file: String
+    let environment: EnvironmentExpansion?
+    /// Keys whose first letter was replaced, by their place (see `YAMLLoader.parse`).
+    let maskedKeys: [SourceLocation: String]
+
+    private(set) var diagnostics = Diagnostics()
+    private(set) var unresolved: Set<SourceLocation> = []
+    private var valueCount = 0
+
+    init(
+        source: SourceText, mask: ReferenceMask, file: String, environment: EnvironmentExpansion?,
+        maskedKeys: [SourceLocation: String]
+    ) {
+        self.source = source
+        self.mask = mask
+        self.file = file
+        self.environment = environment
+        self.maskedKeys = maskedKeys
+    }
+
+    mutating func value(_ node: Node, depth: Int, fallback: SourceLocation) -> ConfigValue {
+        let location = place(of: node) ?? fallback
+        valueCount += 1
+        guard valueCount <= YAMLLoader.maximumValueCount else {
+            if valueCount == YAMLLoader.maximumValueCount + 1 {
+                diagnostics.error(
+                    "aliases expand the file to over \(YAMLLoader.maximumValueCount) values", at: location)
+            }
+            return ConfigValue(.null, at: location)
+        }
+        guard depth < YAMLLoader.maximumDepth else {
+            diagnostics.error("nested more than \(YAMLLoader.maximumDepth) levels deep", at: location)
+            return ConfigValue(.null, at: location)
+        }
+        switch node {
+        case .scalar(let scalar):
+            return ConfigValue(content(of: scalar, at: location), at: location)
+        case .sequence(let sequence):
+            return ConfigValue(
+                .list(sequence.map { value($0, depth: depth + 1, fallback: location) }), at: location)
+        case .mapping(let mapping):
+            return ConfigValue(.map(entries(mapping, depth: depth, location: location)), at: location)
+        case .alias:
+            // Yams' parser resolves aliases; this case is for trees built by hand.
+            return ConfigValue(.null, at: location)
+        }
+    }
+
+    private func place(of node: Node) -> SourceLocation? {
+        node.mark.map { SourceLocation(file: file, line: $0.line, column: $0.column) }
+    }
+
+    private mutating func content(of scalar: Node.Scalar, at location: SourceLocation) -> ConfigValue.Content {
+        let isQuoted = scalar.style != .plain && scalar.style != .any
+        if !isQuoted, ["", "~", "null", "Null", "NULL"].contains(scalar.string) { return .null }
+        let written = mask.unmasked(scalar.string)
+        guard let environment else { return .scalar(written, isQuoted: isQuoted) }
+        var problems: [EnvironmentExpansion.Problem] = []
+        let text = environment.expand(written, problems: &problems)
+        for problem in problems {
+            diagnostics.error(problem.message, at: source.location(ofReference: problem.reference, after: location))
+            unresolved.insert(location)
+        }
+        return .scalar(text, isQuoted: isQuoted)
+    }
+
+    private mutating func entries(
+        _ mapping: Node.Mapping, depth: Int, location: SourceLocation
+    ) -> [ConfigEntry] {
+        var entries: [ConfigEntry] = []
+        var places: [String: SourceLocation] = [:]
+        var merged: [ConfigEntry] = []
+        for (keyNode, valueNode) in mapping {
+            let keyLocation = place(of: keyNode) ?? location
+            guard case .scalar(let scalar) = keyNode else {
+                diagnostics.error("expected a key that is text", at: keyLocation)
+                continue
+            }
+            let key = maskedKeys[keyLocation] ?? mask.unmasked(scalar.string)
+            let isMerge = key == "<<" && scalar.style == .plain
+            let value = value(valueNode, depth: depth + 1, fallback: keyLocation)
+            if let first = places[key] {
+                diagnostics.error("duplicate key \(Wording.quoted(key)); it is already at \(first)", at: keyLocation)
+                continue
+            }
+            places[key] = keyLocation
+            if isMerge {
+                merged = mergedEntries(value)
+            } else {
+                entries.append(ConfigEntry(key: key, keyLocation: keyLocation, value: value))
+            }
+        }
+        // The map's own keys win over merged ones, wherever `<<` stands.
+        for entry in merged where places[entry.key] == nil {
+            places[entry.key] = entry.keyLocation
+            entries.append(entry)
+        }
+        return entries
+    }
+
+    /// What `<<: value` adds; of several maps the first that has a key wins.
+    private mutating func mergedEntries(_ value: ConfigValue) -> [ConfigEntry] {
+        switch value.content {
+        case .map(let entries):
+            return entries
+        case .list(let elements):
+            var all: [ConfigEntry] = []
+            for element in elements {
+                guard case .map(let entries) = element.content else {
+                    diagnostics.error("\"<<\" merges maps, found \(Wording.kind(of: element))", at: element.location)
+                    continue
+                }
+                all += entries
+            }
+            return all
+        case .scalar, .null:
+            diagnostics.error(
+                "\"<<\" takes a map, an alias of one, or a list of these; found \(Wording.kind(of: value))",
+                at: value.location)
+            return []
+        }
+    }
+}

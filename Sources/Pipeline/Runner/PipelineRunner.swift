@@ -1,0 +1,221 @@
+import Synchronization
+
+/// Runs a pipeline: its sources on threads of their own, its tasks on worker threads, its flushes on writer threads.
+///
+/// `start` returns at once; `stop` drains: decided traces are stored, the watermark is committed, the group is left.
+public final class PipelineRunner: @unchecked Sendable {
+    public let plan: PipelinePlan
+    private let settings: WorkerSettings
+    private let environment: StageEnvironment
+    private let store: any DeliveryStore
+    private let logger: @Sendable (String) -> Void
+    private var workers: [WorkerThread] = []
+    private var hosts: [SourceHostAdapter] = []
+    private let failure = Mutex<String?>(nil)
+    private let losses = Mutex<[String]>([])
+    private let routes = Mutex<[PartitionID: Route]>([:])
+
+    struct Route {
+        let worker: Int
+        let source: any Source
+    }
+
+    /// - Parameter deadLetters: makes the sink for rejects that no stage reads, one per worker thread.
+    public init(
+        plan: PipelinePlan, settings: WorkerSettings, environment: StageEnvironment, store: any DeliveryStore,
+        deadLetters: (_ worker: Int) throws -> any Sink, log: @escaping @Sendable (String) -> Void
+    ) throws {
+        self.plan = plan
+        self.settings = settings
+        self.environment = environment
+        self.store = store
+        logger = log
+        let control = Control(runner: self)
+        for index in 0..<max(1, settings.threads) {
+            var environment = environment
+            environment.worker = index
+            let sinks = try WorkerSinks(plan: plan, environment: environment, deadLetters: try deadLetters(index))
+            workers.append(
+                try WorkerThread(
+                    index: index, settings: settings, environment: environment, sinks: sinks, store: store,
+                    control: control))
+        }
+        for index in plan.sources {
+            let stage = plan.stages[index]
+            guard case .source(let make) = stage.definition.make else { continue }
+            let source = try make(stage.settings, environment)
+            let taskPlan = try TaskPlan.make(plan: plan, source: index, environment: environment)
+            hosts.append(SourceHostAdapter(source: source, taskPlan: taskPlan, settings: stage.settings, runner: self))
+        }
+    }
+
+    public func start() throws {
+        for host in hosts { try host.start() }
+    }
+
+    /// Drains and ends all threads.
+    public func stop() {
+        for host in hosts { host.source.stop() }
+        for host in hosts { host.join() }
+        for worker in workers { worker.stop() }
+    }
+
+    /// Waits until every source has ended by itself (files do, topics do not), then drains.
+    public func waitUntilSourcesEnd() {
+        for host in hosts { host.join() }
+    }
+
+    /// Why the pipeline cannot go on; nil while it can.
+    public var failureMessage: String? { failure.withLock { $0 } }
+
+    /// Gaps that were found in the logs.
+    public var dataLosses: [String] { losses.withLock { $0 } }
+
+    public var snapshots: [WorkerSnapshot] { workers.map(\.latestSnapshot) }
+
+    public var sourceStatuses: [(name: String, status: SourceStatus)] {
+        hosts.map { ($0.taskPlan.plan.stages[$0.taskPlan.source].name, $0.source.status) }
+    }
+
+    // MARK: - For the hosts
+
+    /// Puts partitions on threads round robin, in their order.
+    func assign(_ partitions: [PartitionID], host: SourceHostAdapter) throws -> [PartitionID: Int64] {
+        var starts: [PartitionID: Int64] = [:]
+        for partition in partitions.sorted() {
+            let restored = try store.acquire(partition)
+            if let entry = restored.entry { starts[partition] = entry.low }
+            let worker = routes.withLock { routes in
+                let load = workers.indices.map { index in routes.values.filter { $0.worker == index }.count }
+                let least = load.indices.min { load[$0] < load[$1] } ?? 0
+                routes[partition] = Route(worker: least, source: host.source)
+                return least
+            }
+            // Without an entry the first record says where the partition starts.
+            workers[worker].send(
+                .assign(partition, restored, host.taskPlan, host.taskSettings, startOffset: restored.entry?.low ?? 0))
+        }
+        return starts
+    }
+
+    func revoke(_ partitions: [PartitionID], lost: Bool, host: SourceHostAdapter) {
+        let byWorker = routes.withLock { routes in
+            let grouped = Dictionary(grouping: partitions.filter { routes[$0] != nil }) { routes[$0]?.worker ?? 0 }
+            for partition in partitions { routes[partition] = nil }
+            return grouped
+        }
+        var waiting: [Completion<[PartitionID: CommittedOffset]>] = []
+        for (worker, partitions) in byWorker {
+            let completion = Completion<[PartitionID: CommittedOffset]>()
+            workers[worker].send(.revoke(partitions, lost: lost, completion))
+            waiting.append(completion)
+        }
+        var offsets: [PartitionID: CommittedOffset] = [:]
+        for completion in waiting {
+            // The worker keeps the deadline itself; the second is for what it had at hand when asked.
+            guard let answer = completion.wait(timeout: settings.revokeDeadline + 1000) else {
+                log("a worker did not let its partitions go in time; they are read again by their next owner")
+                continue
+            }
+            offsets.merge(answer) { $1 }
+        }
+        if !lost, !offsets.isEmpty {
+            do { try host.source.commit(offsets, wait: true) } catch { log("cannot commit offsets: \(error)") }
+        }
+    }
+
+    func deliver(_ batch: any RecordBatch) {
+        guard let worker = routes.withLock({ $0[batch.partition]?.worker }) else {
+            batch.release()
+            return
+        }
+        workers[worker].send(.records(batch))
+        // Back-pressure: the source's thread waits here for at most as long as the worker needs to catch up; Kafka keeps
+        // what is not fetched. Bounded, since the source must go on polling to stay in its group.
+        var waited = 0
+        while workers[worker].waitingBytes > settings.queueBytes, waited < 2000 {
+            NamedThread.pause(milliseconds: 2)
+            waited += 2
+        }
+        if workers[worker].waitingBytes > settings.queueBytes { throttle(worker) }
+    }
+
+    /// Pauses a worker's partitions until its queue has been worked off.
+    private func throttle(_ worker: Int) {
+        setPaused(true, partitions(of: worker))
+        throttled.withLock { _ = $0.insert(worker) }
+    }
+
+    private let throttled = Mutex<Set<Int>>([])
+
+    func releaseThrottled() {
+        let ready = throttled.withLock { throttled in
+            let ready = throttled.filter {
+                workers[$0].waitingBytes < settings.queueBytes / 2 && !workers[$0].latestSnapshot.isPaused
+            }
+            throttled.subtract(ready)
+            return ready
+        }
+        for worker in ready { setPaused(false, partitions(of: worker)) }
+    }
+
+    func reachedEnd(_ partition: PartitionID) {
+        guard let worker = routes.withLock({ $0[partition]?.worker }) else { return }
+        workers[worker].send(.reachedEnd(partition))
+    }
+
+    func dataLoss(_ message: String) {
+        losses.withLock { $0.append(message) }
+        log(message)
+    }
+
+    func fail(_ message: String) {
+        let isFirst = failure.withLock { failure in
+            if failure != nil { return false }
+            failure = message
+            return true
+        }
+        if isFirst { log(message) }
+    }
+
+    func log(_ message: String) { logger(message) }
+
+    private func partitions(of worker: Int) -> [PartitionID] {
+        routes.withLock { routes in routes.filter { $0.value.worker == worker }.map(\.key) }
+    }
+
+    func setPaused(_ isPaused: Bool, _ partitions: [PartitionID]) {
+        for host in hosts {
+            let own = routes.withLock { routes in partitions.filter { routes[$0]?.source === host.source } }
+            if own.isEmpty { continue }
+            if isPaused { host.source.pause(own) } else { host.source.resume(own) }
+        }
+    }
+
+    func commit(_ offsets: [PartitionID: CommittedOffset], wait: Bool) {
+        for host in hosts {
+            let own = offsets.filter { offset in
+                routes.withLock { $0[offset.key]?.source === host.source }
+            }
+            if own.isEmpty { continue }
+            do { try host.source.commit(own, wait: wait) } catch { log("cannot commit offsets: \(error)") }
+        }
+    }
+
+    /// Breaks the circle between the runner and its workers.
+    private final class Control: WorkerControl {
+        private weak let runner: PipelineRunner?
+
+        init(runner: PipelineRunner) { self.runner = runner }
+
+        func commit(_ offsets: [PartitionID: CommittedOffset], wait: Bool) { runner?.commit(offsets, wait: wait) }
+
+        func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], worker: Int) {
+            runner?.setPaused(isPaused, partitions)
+        }
+
+        func failed(_ error: any Error) { runner?.fail(String(describing: error)) }
+
+        func log(_ message: String) { runner?.log(message) }
+    }
+}

@@ -1,0 +1,53 @@
+/// Runs one source on its thread and connects it with the runner.
+final class SourceHostAdapter: SourceHost, @unchecked Sendable {
+    let source: any Source
+    let taskPlan: TaskPlan
+    let taskSettings: PartitionTask.Settings
+    private unowned let runner: PipelineRunner
+    private var thread: NamedThread?
+
+    init(source: any Source, taskPlan: TaskPlan, settings: StageSettings, runner: PipelineRunner) {
+        self.source = source
+        self.taskPlan = taskPlan
+        self.runner = runner
+        taskSettings = PartitionTask.Settings(
+            encoding: settings.string("encoding").flatMap(RecordEncoding.init(rawValue:)) ?? .otlpProto,
+            maximumRecordBytes: Int(settings.size("max_record_bytes") ?? 16 << 20), sourceName: settings.name)
+    }
+
+    func start() throws {
+        thread = try NamedThread(name: "source") { [self] in
+            do {
+                try source.run(self)
+            } catch {
+                runner.fail("source \(taskSettings.sourceName): \(error)")
+            }
+        }
+    }
+
+    func join() { thread?.join() }
+
+    // MARK: - SourceHost
+
+    func assign(_ partitions: [PartitionID]) throws -> [PartitionID: Int64] {
+        try runner.assign(partitions, host: self)
+    }
+
+    func revoke(_ partitions: [PartitionID], lost: Bool) { runner.revoke(partitions, lost: lost, host: self) }
+
+    func deliver(_ batch: any RecordBatch) {
+        runner.deliver(batch)
+        runner.releaseThrottled()
+    }
+
+    func reachedEnd(_ partition: PartitionID) {
+        runner.reachedEnd(partition)
+        runner.releaseThrottled()
+    }
+
+    func dataLoss(_ partition: PartitionID, from: Int64, to: Int64, explanation: String) {
+        runner.dataLoss("data loss detected: \(partition) offsets \(from) to \(to): \(explanation)")
+    }
+
+    func log(_ message: String) { runner.log(message) }
+}

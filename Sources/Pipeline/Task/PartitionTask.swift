@@ -1,0 +1,459 @@
+import OTLP
+import TraceModel
+
+/// One instance of a pipeline's stages, owning one partition. Shares no state with other tasks; owned by one thread.
+///
+/// A state machine: records and time go in, traces go to the sinks, and `seal` gives the manifest entry that makes it so.
+/// No clock, no file, no thread inside.
+package final class PartitionTask {
+    /// Settings of the task's source.
+    package struct Settings: Sendable {
+        package var encoding: RecordEncoding
+        /// A larger record is a dead letter.
+        package var maximumRecordBytes: Int
+        /// Name of the source stage.
+        package var sourceName: String
+
+        package init(encoding: RecordEncoding, maximumRecordBytes: Int, sourceName: String) {
+            self.encoding = encoding
+            self.maximumRecordBytes = maximumRecordBytes
+            self.sourceName = sourceName
+        }
+    }
+
+    package let partition: PartitionID
+    package let epoch: UInt64
+    let taskPlan: TaskPlan
+    let settings: Settings
+    private let sinks: WorkerSinks
+    package var counters = TaskCounters()
+    /// Decision files that a successor needs, oldest first.
+    package var decisionFiles: [DecisionFileReference]
+    /// The first sink that refused a write; nothing is sealed from then on.
+    package private(set) var failure: (any Error)?
+    package weak var observer: (any TaskObserver)?
+
+    package private(set) var lanes: [TaskLane] = []
+    private var laneByStage: [Int: TaskLane] = [:]
+    private var filters: [Int: (filter: any SpanFilter, outputs: SpanFilterOutputs)] = [:]
+    private(set) var scrubbers: [Int: any SpanScrubber] = [:]
+    private var traceStages: [Int: any TraceStage] = [:]
+
+    private var scanner = OTLPScanner()
+    private let batch = SpanBatch()
+    /// Spans that reach each stage, by stage index; reused from record to record.
+    private var inputs: [[UInt32]]
+    private var identity: [UInt32] = []
+    private var rewriter = BatchRewriter()
+
+    /// Milliseconds since the Unix epoch; `Int64.min` before the first record.
+    package private(set) var streamTime: Int64
+    /// The next offset to be processed.
+    package private(set) var position: Int64
+    /// Offsets below were seen before a restart: only refs that samplers still owe are processed.
+    private var replayedBelow: Int64
+    private var restoredStreamTime: Int64?
+    /// Something changed since the last seal.
+    package private(set) var isDirty = false
+
+    package init(
+        taskPlan: TaskPlan, settings: Settings, partition: PartitionID, environment: StageEnvironment,
+        restored: RestoredTask, startOffset: Int64, sinks: WorkerSinks, observer: (any TaskObserver)? = nil
+    ) throws {
+        self.taskPlan = taskPlan
+        self.settings = settings
+        self.partition = partition
+        self.sinks = sinks
+        self.observer = observer
+        epoch = restored.epoch
+        let entry = restored.entry
+        position = entry?.low ?? startOffset
+        streamTime = entry?.streamTimeAtLow ?? .min
+        replayedBelow = entry?.high ?? .min
+        restoredStreamTime = entry?.streamTime
+        decisionFiles = entry?.decisionFiles ?? []
+        inputs = Array(repeating: [], count: taskPlan.plan.stages.count)
+        try makeStages(environment)
+        for lane in lanes {
+            lane.ledger = OffsetLedger(nextOffset: position)
+            if let saved = entry?.lanes.first(where: { $0.sampler == lane.name }) { lane.restored = saved.done }
+        }
+    }
+
+    private func makeStages(_ environment: StageEnvironment) throws {
+        let plan = taskPlan.plan
+        for index in taskPlan.stages {
+            let stage = plan.stages[index]
+            switch stage.definition.make {
+            case .source, .sink: break
+            case .filter(let make):
+                let ports = stage.definition.outputs.filter { $0.type == .spans }.count
+                filters[index] = (try make(stage.settings, environment), SpanFilterOutputs(portCount: ports))
+            case .scrubber(let make): scrubbers[index] = try make(stage.settings, environment)
+            case .trace(let make): traceStages[index] = try make(stage.settings, environment)
+            case .sampler(let make):
+                let pending = taskPlan.lazyScrubbers(before: index).compactMap { scrubbers[$0] }
+                let context = SamplerContext(
+                    environment: environment, partition: partition, scrubbers: pending,
+                    policyVersion: plan.configurationHash(of: index))
+                let summaries = plan.stages[index].definition.outputs.firstIndex { $0.type == .summaries }
+                let isRead = summaries.map { !plan.stages[index].consumers[$0].isEmpty } ?? false
+                let lane = TaskLane(
+                    stage: index, name: stage.name, sampler: try make(stage.settings, context),
+                    ledger: OffsetLedger(nextOffset: position), wantsDropped: isRead || observer != nil, task: self)
+                lanes.append(lane)
+                laneByStage[index] = lane
+            }
+        }
+    }
+
+    /// Feeds decisions of before a restart to a sampler.
+    package func restoreDecisions(sampler: String, _ records: [DecisionRecord]) {
+        lanes.first { $0.name == sampler }?.sampler.restore(records)
+    }
+
+    /// The oldest decision that samplers still want to know, as stream time.
+    package var decisionHorizonStart: Int64 {
+        let longest = lanes.map(\.sampler.decisionHorizon).max() ?? 0
+        let now = max(streamTime, restoredStreamTime ?? .min)
+        return now == .min ? .min : now - longest
+    }
+
+    // MARK: - Records in
+
+    /// Processes one record. Its bytes may be released when this returns.
+    ///
+    /// - Parameter now: the wall clock in milliseconds; timestamps more than 5 s after it are set back to it, so that one
+    ///   machine with a wrong clock cannot close everybody's windows. `Int64.max` trusts all timestamps.
+    package func process(_ record: SourceRecord, now: Int64) {
+        isDirty = true
+        let isReplayed = record.offset < replayedBelow
+        if !isReplayed, let restored = restoredStreamTime {
+            // The replay has caught up: time that only the wall clock had advanced is restored too.
+            streamTime = max(streamTime, restored)
+            restoredStreamTime = nil
+        }
+        let before = streamTime
+        advanceStreamTime(record.timestamp, now: now)
+        position = record.offset + 1
+        counters.records += 1
+        counters.bytes += UInt64(record.payload.count)
+        let context = RecordContext(
+            partition: partition, offset: record.offset, timestamp: record.timestamp, streamTime: streamTime)
+
+        let problem = scan(record.payload)
+        defer { batch.forget() }
+        for lane in lanes {
+            lane.ledger.enter(offset: record.offset, spanCount: batch.count, streamTimeBefore: before)
+        }
+        if let problem {
+            if !isReplayed { reject(record, problem) }
+        } else {
+            dispatch(record, context, isReplayed: isReplayed)
+        }
+        for lane in lanes {
+            lane.sampler.advance(to: streamTime, output: lane)
+            lane.ledger.popFinished()
+        }
+    }
+
+    private func advanceStreamTime(_ timestamp: Int64, now: Int64) {
+        var timestamp = timestamp < 0 ? now : timestamp
+        if now != .max, timestamp > now + 5000 {
+            timestamp = now
+            counters.clampedTimestamps += 1
+        }
+        streamTime = max(streamTime, timestamp)
+    }
+
+    private struct Problem {
+        var code: String
+        var reason: String
+    }
+
+    /// Finds the record's spans; says what is wrong where there are none to be had.
+    private func scan(_ payload: UnsafeRawBufferPointer) -> Problem? {
+        guard payload.count <= settings.maximumRecordBytes else {
+            return Problem(
+                code: ScanError.Code.tooLarge.label,
+                reason: "record has \(payload.count) bytes, the source accepts \(settings.maximumRecordBytes) "
+                    + "(max_record_bytes)")
+        }
+        do {
+            switch settings.encoding {
+            case .otlpProto: try scanner.scan(payload, into: batch)
+            case .otlpJSON:
+                let converted = try OTLPJSONDecoder.decode(payload).protobuf
+                // An empty request is valid JSON but no bytes of protobuf.
+                guard !converted.isEmpty else { return nil }
+                batch.adopt(converted)
+                try scanner.scan(batch.record, into: batch)
+            }
+            return nil
+        } catch let error as ScanError {
+            return Problem(code: error.code.label, reason: "no OTLP trace request: \(error)")
+        } catch {
+            return Problem(code: "malformed_json", reason: "no OTLP/JSON trace request: \(error)")
+        }
+    }
+
+    private func dispatch(_ record: SourceRecord, _ context: RecordContext, isReplayed: Bool) {
+        let first = taskPlan.plan.stages[taskPlan.source]
+        guard let port = first.definition.outputs.firstIndex(where: { !$0.isSide }) else { return }
+        if !isReplayed { counters.received += UInt64(batch.count) }
+        while identity.count < batch.count { identity.append(UInt32(identity.count)) }
+        var selection = identity
+        if selection.count > batch.count { selection.removeLast(selection.count - batch.count) }
+        if !scanner.rejectedSpans.isEmpty {
+            let bad = Set(scanner.rejectedSpans.map { UInt32($0.index) })
+            selection.removeAll { bad.contains($0) }
+            if !isReplayed {
+                for span in scanner.rejectedSpans {
+                    reject(
+                        span: span.index, of: batch, record, stage: settings.sourceName, from: taskPlan.source,
+                        code: span.error.code.label, reason: span.error.description)
+                }
+            }
+        }
+        send(selection, to: first.consumers[port], isReplayed: isReplayed)
+        var current = batch
+        for stage in taskPlan.stages where !inputs[stage].isEmpty {
+            run(stage, &current, record, context, isReplayed: isReplayed)
+            inputs[stage].removeAll(keepingCapacity: true)
+        }
+    }
+
+    private func send(_ selection: borrowing [UInt32], to consumers: [Int], isReplayed: Bool) {
+        if selection.isEmpty { return }
+        if !isReplayed {
+            if consumers.isEmpty { counters.filtered += UInt64(selection.count) }
+            if consumers.count > 1 { counters.branched += UInt64(selection.count * (consumers.count - 1)) }
+        }
+        for consumer in consumers {
+            if inputs[consumer].isEmpty {
+                inputs[consumer] = copy selection
+            } else {
+                // Several edges meet: a span that came on two of them passes once.
+                let merged = Set(inputs[consumer]).union(copy selection)
+                if !isReplayed {
+                    counters.branched -= UInt64(inputs[consumer].count + selection.count - merged.count)
+                }
+                inputs[consumer] = merged.sorted()
+            }
+        }
+    }
+
+    private func run(
+        _ stage: Int, _ current: inout SpanBatch, _ record: SourceRecord, _ context: RecordContext, isReplayed: Bool
+    ) {
+        let plan = taskPlan.plan
+        if let lane = laneByStage[stage] {
+            take(lane, current, context, isReplayed: isReplayed, offset: record.offset, stage: stage)
+        } else if scrubbers[stage] != nil {
+            if taskPlan.eagerScrubbers.contains(stage), let scrubber = scrubbers[stage] {
+                if let rewritten = rewriter.rewrite(current, with: scrubber) { current = rewritten }
+            }
+            send(inputs[stage], to: plan.stages[stage].consumers[0], isReplayed: isReplayed)
+        } else if filters[stage] != nil {
+            filter(stage, current, record, context, isReplayed: isReplayed)
+        } else if plan.stages[stage].role == .sink, !isReplayed {
+            forward(stage, current, context)
+        }
+    }
+
+    private func take(
+        _ lane: TaskLane, _ batch: SpanBatch, _ context: RecordContext, isReplayed: Bool, offset: Int64, stage: Int
+    ) {
+        if isReplayed {
+            if let done = lane.restored.remove(offset: offset) {
+                inputs[stage].removeAll { done.contains($0) }
+            }
+            counters.received += UInt64(inputs[stage].count)
+            if inputs[stage].isEmpty {
+                counters.replayedRecords += 1
+                return
+            }
+        }
+        lane.ledger.take(inputs[stage])
+        lane.sampler.add(batch, inputs[stage], context: context, to: lane)
+    }
+
+    private func filter(
+        _ stage: Int, _ batch: SpanBatch, _ record: SourceRecord, _ context: RecordContext, isReplayed: Bool
+    ) {
+        guard var (filter, outputs) = filters[stage] else { return }
+        filters[stage] = nil  // sole owner of the lists while they change: no copies
+        outputs.clear()
+        filter.sort(batch, inputs[stage], context: context, into: &outputs)
+        let declared = taskPlan.plan.stages[stage]
+        var sent = 0
+        var port = 0
+        for (index, output) in declared.definition.outputs.enumerated() where output.type == .spans {
+            sent += outputs.ports[port].count
+            send(outputs.ports[port], to: declared.consumers[index], isReplayed: isReplayed)
+            port += 1
+        }
+        if !isReplayed {
+            let left = inputs[stage].count - outputs.rejected.count
+            if sent > left { counters.branched += UInt64(sent - left) }
+            if sent < left { counters.filtered += UInt64(left - sent) }
+            for rejected in outputs.rejected {
+                reject(
+                    span: Int(rejected.index), of: batch, record, stage: declared.name, from: stage,
+                    code: rejected.code, reason: rejected.reason)
+            }
+        }
+        filters[stage] = (filter, outputs)
+    }
+
+    // MARK: - Out
+
+    private func forward(_ stage: Int, _ batch: SpanBatch, _ context: RecordContext) {
+        let pending = taskPlan.lazyScrubbers(before: stage).compactMap { scrubbers[$0] }
+        let payload = rewriter.request(batch, inputs[stage], scrubbers: pending)
+        counters.forwarded += UInt64(inputs[stage].count)
+        let first = inputs[stage].first.map { batch.heads[Int($0)].traceID } ?? TraceID(high: 0, low: 0)
+        write(stage) { sink in
+            try sink.write(
+                SpanPayload(
+                    partition: partition, offset: context.offset, traceID: first, spanCount: inputs[stage].count,
+                    payload: payload))
+        }
+    }
+
+    func emit(_ trace: KeptTrace, from stage: Int) {
+        observer?.kept(trace, stage: taskPlan.plan.stages[stage].name)
+        send(trace, from: stage)
+    }
+
+    private func send(_ trace: KeptTrace, from stage: Int) {
+        let plan = taskPlan.plan
+        for (port, output) in plan.stages[stage].definition.outputs.enumerated() where output.type == .traces {
+            for consumer in plan.stages[stage].consumers[port] {
+                if let traceStage = traceStages[consumer] {
+                    var trace = trace
+                    if traceStage.process(&trace) { send(trace, from: consumer) }
+                } else {
+                    write(consumer) { try $0.write(trace) }
+                }
+            }
+        }
+    }
+
+    func emit(_ dropped: DroppedTrace, from stage: Int) {
+        let plan = taskPlan.plan
+        observer?.dropped(dropped, stage: plan.stages[stage].name)
+        for (port, output) in plan.stages[stage].definition.outputs.enumerated() where output.type == .summaries {
+            for consumer in plan.stages[stage].consumers[port] { write(consumer) { try $0.write(dropped) } }
+        }
+    }
+
+    private func reject(_ record: SourceRecord, _ problem: Problem) {
+        counters.received += 1
+        emit(
+            RejectedRecord(
+                partition: partition, offset: record.offset, stage: settings.sourceName, code: problem.code,
+                reason: problem.reason, timestamp: record.timestamp, key: Array(record.key),
+                payload: Array(record.payload), spanCount: 1),
+            from: taskPlan.source)
+    }
+
+    private func reject(
+        span index: Int, of batch: SpanBatch, _ record: SourceRecord, stage: String, from stageIndex: Int, code: String,
+        reason: String
+    ) {
+        let payload = rewriter.request(batch, [UInt32(index)], scrubbers: [])
+        emit(
+            RejectedRecord(
+                partition: partition, offset: record.offset, stage: stage, code: code,
+                reason: "span \(index) of the record: \(reason)", timestamp: record.timestamp, key: Array(record.key),
+                payload: payload, spanCount: 1),
+            from: stageIndex)
+    }
+
+    private func emit(_ rejected: RejectedRecord, from stage: Int) {
+        counters.rejected += UInt64(rejected.spanCount)
+        counters.rejectedByReason[rejected.code, default: 0] += UInt64(rejected.spanCount)
+        observer?.rejected(rejected)
+        let plan = taskPlan.plan
+        var isRead = false
+        for (port, output) in plan.stages[stage].definition.outputs.enumerated() where output.type == .rejects {
+            for consumer in plan.stages[stage].consumers[port] {
+                isRead = true
+                write(consumer) { try $0.write(rejected) }
+            }
+        }
+        if !isRead {
+            do { try sinks.deadLetters.write(rejected) } catch { failure = failure ?? error }
+        }
+    }
+
+    private func write(_ stage: Int, _ body: (any Sink) throws -> Void) {
+        guard let sink = sinks[stage] else { return }
+        do { try body(sink) } catch { failure = failure ?? error }
+    }
+
+    // MARK: - Time and memory
+
+    /// Moves stream time by the wall clock while the partition is at its end and quiet.
+    package func advanceIdle(to streamTime: Int64) {
+        guard streamTime > self.streamTime, self.streamTime != .min, position >= replayedBelow else { return }
+        self.streamTime = streamTime
+        for lane in lanes where lane.ledger.outstandingCount > 0 {
+            isDirty = true
+            lane.sampler.advance(to: streamTime, output: lane)
+            lane.ledger.popFinished()
+        }
+    }
+
+    package func shrink(toBytes bytes: Int) {
+        for lane in lanes {
+            lane.sampler.shrink(toBytes: bytes / max(1, lanes.count), output: lane)
+            lane.ledger.popFinished()
+        }
+    }
+
+    /// Decides everything: the end of a recording.
+    package func closeAll() {
+        for lane in lanes {
+            lane.sampler.closeAll(output: lane)
+            lane.ledger.popFinished()
+        }
+    }
+
+    package var windowBytes: Int { lanes.reduce(0) { $0 + $1.sampler.gauges.windowBytes } }
+    package var openSpans: Int { lanes.reduce(0) { $0 + $1.ledger.outstandingCount } }
+
+    /// The lowest offset whose effects are not complete in memory.
+    package var low: Int64 { lanes.map(\.ledger.low).min() ?? position }
+
+    // MARK: - Commit
+
+    /// What the next manifest says of this partition, with the decisions since the last one.
+    package func seal() -> CommitGroup.Task {
+        isDirty = false
+        var low = position
+        var streamTimeAtLow = streamTime
+        var entries: [LaneEntry] = []
+        var decisions: [LaneDecisions] = []
+        for lane in lanes {
+            if let time = lane.ledger.streamTimeAtLow, lane.ledger.low < low {
+                low = lane.ledger.low
+                streamTimeAtLow = time
+            }
+        }
+        for lane in lanes {
+            var done = lane.ledger.doneRefs()
+            // A replay that has not caught up must not forget what lies before it.
+            done.merge(lane.restored, from: position)
+            entries.append(LaneEntry(sampler: lane.name, low: lane.ledger.low, done: done))
+            decisions.append(LaneDecisions(sampler: lane.name, records: lane.takeDecisions()))
+        }
+        let oldest = decisionHorizonStart
+        let entry = TaskEntry(
+            partition: partition, epoch: epoch, low: low, high: max(position, replayedBelow), lanes: entries,
+            streamTime: max(streamTime, restoredStreamTime ?? .min), streamTimeAtLow: streamTimeAtLow,
+            decisionFiles: decisionFiles.filter { $0.lastDecidedAt >= oldest })
+        return CommitGroup.Task(entry: entry, decisions: decisions)
+    }
+}

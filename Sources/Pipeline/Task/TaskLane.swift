@@ -1,0 +1,68 @@
+/// One sampler of a task with the refs it has in custody, and what becomes of what it decides.
+package final class TaskLane: SamplerOutput {
+    let stage: Int
+    let name: String
+    let sampler: any Sampler
+    var ledger: OffsetLedger
+    /// Done refs that a restart restored and the replay has not reached yet.
+    var restored = DoneRefs()
+    private(set) var decisions: [DecisionRecord] = []
+    package let wantsDropped: Bool
+    private unowned let task: PartitionTask
+
+    init(stage: Int, name: String, sampler: any Sampler, ledger: OffsetLedger, wantsDropped: Bool, task: PartitionTask) {
+        self.stage = stage
+        self.name = name
+        self.sampler = sampler
+        self.ledger = ledger
+        self.wantsDropped = wantsDropped
+        self.task = task
+    }
+
+    func takeDecisions() -> [DecisionRecord] {
+        defer { decisions = [] }
+        return decisions
+    }
+
+    // MARK: - SamplerOutput
+
+    package func kept(_ trace: KeptTrace, duplicates: Int) {
+        task.counters.duplicate += UInt64(duplicates)
+        if trace.isLate {
+            task.counters.lateKept += UInt64(trace.summary.spanCount)
+        } else {
+            task.counters.kept += UInt64(trace.summary.spanCount)
+            task.counters.keptTraces += 1
+        }
+        task.counters.keptBytes += UInt64(trace.payload.count)
+        task.emit(trace, from: stage)
+    }
+
+    package func dropped(spans: Int) {
+        task.counters.dropped += UInt64(spans)
+        task.counters.droppedTraces += 1
+    }
+
+    package func dropped(_ trace: DroppedTrace) {
+        task.emit(trace, from: stage)
+    }
+
+    package func lateDropped(spans: Int) {
+        task.counters.lateDropped += UInt64(spans)
+    }
+
+    package func done(offset: Int64, firstIndex: UInt32, count: UInt32) {
+        ledger.done(offset: offset, firstIndex: firstIndex, count: count)
+    }
+
+    package func decided(_ record: DecisionRecord) {
+        decisions.append(record)
+    }
+}
+
+/// Sees what a task decides; used by `tailrace decide` and by tests.
+package protocol TaskObserver: AnyObject {
+    func kept(_ trace: KeptTrace, stage: String)
+    func dropped(_ trace: DroppedTrace, stage: String)
+    func rejected(_ record: RejectedRecord)
+}

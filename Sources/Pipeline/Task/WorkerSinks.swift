@@ -1,0 +1,33 @@
+/// The sinks of one worker thread, shared by its tasks.
+package final class WorkerSinks {
+    private var sinks: [Int: any Sink] = [:]
+    /// Takes the rejects of stages whose `rejected` port nobody reads: a bad record is never silently skipped.
+    package let deadLetters: any Sink
+
+    package init(plan: PipelinePlan, environment: StageEnvironment, deadLetters: any Sink) throws {
+        self.deadLetters = deadLetters
+        for index in plan.sinks {
+            if case .sink(let make) = plan.stages[index].definition.make {
+                sinks[index] = try make(plan.stages[index].settings, environment)
+            }
+        }
+    }
+
+    /// Sinks given by hand: tests and offline runs.
+    package init(sinks: [Int: any Sink], deadLetters: any Sink) {
+        self.sinks = sinks
+        self.deadLetters = deadLetters
+    }
+
+    subscript(stage: Int) -> (any Sink)? { sinks[stage] }
+
+    package var bufferedBytes: Int {
+        sinks.values.reduce(deadLetters.bufferedBytes) { $0 + $1.bufferedBytes }
+    }
+
+    package func seal() -> [any SinkFlush] {
+        // Dead letters first: the watermark passes a bad record only when its dead letter is durable (I15).
+        let flushes = [deadLetters.seal()] + sinks.sorted { $0.key < $1.key }.map { $0.value.seal() }
+        return flushes.compactMap { $0 }
+    }
+}

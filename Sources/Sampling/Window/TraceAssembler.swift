@@ -1,0 +1,222 @@
+import OTLP
+import Pipeline
+import TraceModel
+
+/// Puts the spans of a kept trace together as one OTLP request: grouped by resource and scope, duplicates merged, scrubbed.
+///
+/// Only kept traces come here, so only they pay for scrubbing and for looking at their spans again.
+struct TraceAssembler {
+    private let scrubbers: [any SpanScrubber]
+    /// Scrubbed resources and scopes by unit index: they repeat in every trace.
+    private var scrubbedResources: [UInt32: [UInt8]] = [:]
+    private var scrubbedScopes: [UInt32: [UInt8]] = [:]
+
+    init(scrubbers: [any SpanScrubber]) {
+        self.scrubbers = scrubbers
+    }
+
+    /// Forgets what was cached for units that no longer exist.
+    mutating func forget(_ units: [UInt32]) {
+        for unit in units {
+            scrubbedResources[unit] = nil
+            scrubbedScopes[unit] = nil
+        }
+    }
+
+    private struct Piece {
+        var unit: UInt32
+        var bytes: UnsafeRawBufferPointer
+    }
+
+    private struct Identity: Hashable {
+        var spanID: SpanID
+        var kind: UInt8
+    }
+
+    // MARK: - Whole traces
+
+    /// - Returns: the trace and how many of its spans were duplicates (same span id and kind; a client and a server span may
+    ///   share an id).
+    mutating func assemble(
+        _ state: TraceState, runs: borrowing RunPool, arena: borrowing SpanArena, units: borrowing UnitTable,
+        decision: Decision, partition: PartitionID
+    ) -> (trace: KeptTrace, duplicates: Int) {
+        var pieces: [Piece] = []
+        var seen: Set<Identity> = []
+        var duplicates = 0
+        var errors = 0
+        var byteCount = 0
+        var start = UInt64.max
+        var end: UInt64 = 0
+        var index = state.firstRun
+        while index != RunPool.none {
+            let run = runs[index]
+            var position = run.position
+            for _ in 0..<run.spanCount {
+                guard let address = arena.address(chunk: run.chunk, offset: position) else { break }
+                let length = address.loadUnaligned(as: UInt32.self)
+                let bytes = UnsafeRawBufferPointer(start: address + 4, count: Int(length))
+                position += length + 4
+                let fields = SpanFields(bytes)
+                if !seen.insert(Identity(spanID: fields.spanID, kind: fields.kind)).inserted {
+                    duplicates += 1
+                    continue
+                }
+                if fields.status == StatusCode.error.rawValue { errors += 1 }
+                if fields.startTime != 0 { start = min(start, fields.startTime) }
+                end = max(end, fields.endTime)
+                byteCount += Int(length)
+                pieces.append(Piece(unit: run.unit, bytes: bytes))
+            }
+            index = run.next
+        }
+        var summary = summary(of: state, runs: runs, arena: arena, units: units)
+        summary.spanCount = pieces.count
+        summary.errorCount = errors
+        summary.byteCount = byteCount
+        summary.startTime = start == .max ? 0 : start
+        summary.endTime = end
+        let trace = KeptTrace(
+            partition: partition, summary: summary, decision: decision, payload: payload(pieces, units: units),
+            isLate: false)
+        return (trace, duplicates)
+    }
+
+    /// A late span of a kept trace, as a trace of one span.
+    mutating func assembleLate(
+        _ head: SpanHead, bytes: UnsafeRawBufferPointer, unit: UInt32, units: borrowing UnitTable, decision: Decision,
+        partition: PartitionID
+    ) -> KeptTrace {
+        let summary = TraceSummary(
+            traceID: head.traceID, startTime: head.startTime, endTime: head.endTime, spanCount: 1,
+            errorCount: head.isError ? 1 : 0, byteCount: bytes.count, rootService: serviceName(unit, units: units),
+            rootName: scrubbedName(SpanFields(bytes).name), hasRoot: head.isRoot)
+        return KeptTrace(
+            partition: partition, summary: summary, decision: decision,
+            payload: payload([Piece(unit: unit, bytes: bytes)], units: units), isLate: true)
+    }
+
+    /// The summary of a trace without looking at spans other than its root.
+    mutating func summary(
+        of state: TraceState, runs: borrowing RunPool, arena: borrowing SpanArena, units: borrowing UnitTable
+    ) -> TraceSummary {
+        var service = ""
+        var name = ""
+        let rootRun = state.rootRun == RunPool.none ? state.firstRun : state.rootRun
+        if rootRun != RunPool.none {
+            let run = runs[rootRun]
+            service = serviceName(run.unit, units: units)
+            let position = state.rootRun == RunPool.none ? run.position : state.rootPosition
+            if let address = arena.address(chunk: run.chunk, offset: position) {
+                let length = Int(address.loadUnaligned(as: UInt32.self))
+                name = scrubbedName(SpanFields(UnsafeRawBufferPointer(start: address + 4, count: length)).name)
+            }
+        }
+        return TraceSummary(
+            traceID: state.traceID, startTime: state.startTime == .max ? 0 : state.startTime, endTime: state.endTime,
+            spanCount: Int(state.spanCount), errorCount: Int(state.errorCount), byteCount: Int(state.byteCount),
+            rootService: service, rootName: name, hasRoot: state.rootSeen != .max)
+    }
+
+    // MARK: - Bytes
+
+    /// `ExportTraceServiceRequest {1: ResourceSpans {1: resource, 2: ScopeSpans {1: scope, 2: span…, 3: url}, 3: url}}`
+    private mutating func payload(_ pieces: [Piece], units: borrowing UnitTable) -> [UInt8] {
+        var order: [UInt32] = []
+        var byUnit: [UInt32: [UnsafeRawBufferPointer]] = [:]
+        for piece in pieces {
+            if byUnit[piece.unit] == nil { order.append(piece.unit) }
+            byUnit[piece.unit, default: []].append(piece.bytes)
+        }
+        var writer = ProtobufWriter(reservingCapacity: pieces.reduce(64) { $0 + $1.bytes.count + 8 } + order.count * 256)
+        var written: Set<UInt32> = []
+        for unit in order where !written.contains(unit) {
+            // Units with an equal resource become one ResourceSpans with several scopes.
+            let resourceHash = units.resourceHash(unit)
+            var group: [UInt32] = []
+            for other in order where !written.contains(other) && units.resourceHash(other) == resourceHash {
+                group.append(other)
+            }
+            written.formUnion(group)
+            let resource = scrubbedResource(unit, units: units)
+            writer.messageField(1) { writer in
+                writer.bytesField(1, resource)
+                for member in group {
+                    let scope = scrubbedScope(member, units: units)
+                    writer.messageField(2) { writer in
+                        if !scope.isEmpty { writer.bytesField(1, scope) }
+                        for span in byUnit[member] ?? [] { appendSpan(span, to: &writer) }
+                        let schemaURL = units.scopeSchemaURL(member)
+                        if !schemaURL.isEmpty { writer.bytesField(3, schemaURL) }
+                    }
+                }
+                let schemaURL = units.resourceSchemaURL(unit)
+                if !schemaURL.isEmpty { writer.bytesField(3, schemaURL) }
+            }
+        }
+        return writer.bytes
+    }
+
+    private mutating func appendSpan(_ span: UnsafeRawBufferPointer, to writer: inout ProtobufWriter) {
+        guard !scrubbers.isEmpty else {
+            writer.bytesField(2, span)
+            return
+        }
+        let scrubbed = scrub(span, as: .span)
+        writer.bytesField(2, scrubbed)
+    }
+
+    private mutating func scrubbedResource(_ unit: UInt32, units: borrowing UnitTable) -> [UInt8] {
+        if let cached = scrubbedResources[unit] { return cached }
+        let scrubbed = scrub(units.resource(unit), as: .resource)
+        scrubbedResources[unit] = scrubbed
+        return scrubbed
+    }
+
+    private mutating func scrubbedScope(_ unit: UInt32, units: borrowing UnitTable) -> [UInt8] {
+        if let cached = scrubbedScopes[unit] { return cached }
+        let scrubbed = scrub(units.scope(unit), as: .scope)
+        scrubbedScopes[unit] = scrubbed
+        return scrubbed
+    }
+
+    private enum MessageKind { case span, resource, scope }
+
+    /// Applies all scrubbers in order. The scanner has accepted the bytes, so a scrubber that cannot read them is a defect
+    /// of the scrubber: what it could not scrub is left out, since nothing unscrubbed may leave.
+    private func scrub(_ message: UnsafeRawBufferPointer, as kind: MessageKind) -> [UInt8] {
+        var bytes = Array(message)
+        for scrubber in scrubbers {
+            var output: [UInt8] = []
+            output.reserveCapacity(bytes.count + 16)
+            do {
+                try bytes.withUnsafeBytes { buffer in
+                    switch kind {
+                    case .span: try scrubber.scrubSpan(buffer, into: &output)
+                    case .resource: try scrubber.scrubResource(buffer, into: &output)
+                    case .scope: try scrubber.scrubScope(buffer, into: &output)
+                    }
+                }
+            } catch {
+                return []
+            }
+            bytes = output
+        }
+        return bytes
+    }
+
+    private func scrubbedName(_ name: UnsafeRawBufferPointer) -> String {
+        scrubbers.reduce(String(decoding: name, as: UTF8.self)) { $1.scrubName($0) }
+    }
+
+    private static let serviceNameKey = Array("service.name".utf8)
+
+    private mutating func serviceName(_ unit: UInt32, units: borrowing UnitTable) -> String {
+        scrubbedResource(unit, units: units).withUnsafeBytes { resource in
+            if case .string(let name)? = AttributeLookup.value(of: Self.serviceNameKey, in: resource, .resource) {
+                return String(decoding: name, as: UTF8.self)
+            }
+            return ""
+        }
+    }
+}

@@ -1,0 +1,29 @@
+/// When a trace's window closes. All times are stream time in milliseconds.
+public struct WindowSettings: Sendable, Equatable {
+    /// Hard cap from the first span.
+    public var max: Int64 = 30_000
+    /// After the root span: SDKs flush every 5 s, so the spans of one trace arrive up to 9 s apart. Nil: not used.
+    public var settle: Int64? = 10_000
+    /// After the last span. Nil: not used.
+    public var idle: Int64? = 15_000
+    /// All traces whose window closed within one tick are decided together.
+    public var tick: Int64 = 1000
+    /// A trace with more spans or bytes is decided at once, with the trigger `limit`.
+    public var maximumSpansPerTrace: UInt32 = 100_000
+    public var maximumBytesPerTrace: UInt64 = 256 << 20
+    /// How long decisions are remembered.
+    public var decisionHorizon: Int64 = 3_600_000
+
+    public init() {}
+}
+
+extension WindowSettings {
+    /// The stream time at which the trace's window closes, and why.
+    @inline(__always)
+    func deadline(of state: borrowing TraceState) -> Int64 {
+        var deadline = state.firstSeen &+ max
+        if let idle { deadline = Swift.min(deadline, state.lastSeen &+ idle) }
+        if let settle, state.rootSeen != .max { deadline = Swift.min(deadline, state.rootSeen &+ settle) }
+        return Swift.min(deadline, state.limitReached)
+    }
+}

@@ -1,0 +1,178 @@
+public import Pipeline
+
+/// The commit point of one flush: which segments and decisions exist from now on, and how far each partition is.
+public struct Manifest: Sendable, Equatable {
+    /// The chain it belongs to: one per writer of a process.
+    public var incarnation: String
+    public var sequence: UInt64
+    /// Checksum of the manifest before it in the chain; 0 for the first.
+    public var previousChecksum: UInt64
+    public var entries: [TaskEntry]
+    public var segments: [SegmentReference]
+
+    public init(
+        incarnation: String, sequence: UInt64, previousChecksum: UInt64, entries: [TaskEntry],
+        segments: [SegmentReference]
+    ) {
+        self.incarnation = incarnation
+        self.sequence = sequence
+        self.previousChecksum = previousChecksum
+        self.entries = entries
+        self.segments = segments
+    }
+}
+
+extension Manifest {
+    private static let magic: UInt32 = 0x4d4c_5254  // "TRLM"
+    private static let version: UInt16 = 1
+
+    /// Magic, version, body, XXH3 of everything before it.
+    public func encoded() -> [UInt8] {
+        var encoder = ByteEncoder()
+        encoder.fixed(Self.magic)
+        encoder.fixed(Self.version)
+        encoder.string(incarnation)
+        encoder.varint(sequence)
+        encoder.fixed(previousChecksum)
+        encoder.varint(UInt64(segments.count))
+        for segment in segments {
+            encoder.string(segment.path)
+            encoder.varint(segment.byteCount)
+            encoder.fixed(segment.checksum)
+        }
+        encoder.varint(UInt64(entries.count))
+        for entry in entries { entry.encode(into: &encoder) }
+        encoder.fixed(Checksum.of(encoder.bytes))
+        return encoder.bytes
+    }
+
+    /// - Throws: when the bytes are no whole, undamaged manifest.
+    public static func decode(_ bytes: [UInt8]) throws(StoreError) -> Manifest {
+        guard bytes.count > 14 else { throw .truncated }
+        var trailer = ByteDecoder(bytes[(bytes.count - 8)...])
+        let body = bytes[..<(bytes.count - 8)]
+        guard try trailer.fixed(UInt64.self) == body.withUnsafeBytes({ Checksum.of($0) }) else {
+            throw .damaged("checksum does not match")
+        }
+        var decoder = ByteDecoder(body)
+        guard try decoder.fixed(UInt32.self) == magic else { throw .damaged("no manifest") }
+        let version = try decoder.fixed(UInt16.self)
+        guard version == Self.version else { throw .damaged("manifest version \(version) is not known here") }
+        var manifest = Manifest(
+            incarnation: try decoder.string(), sequence: try decoder.varint(), previousChecksum: try decoder.fixed(),
+            entries: [], segments: [])
+        for _ in 0..<(try decoder.count(minimumSize: 10)) {
+            manifest.segments.append(
+                SegmentReference(
+                    path: try decoder.string(), byteCount: try decoder.varint(), checksum: try decoder.fixed()))
+        }
+        for _ in 0..<(try decoder.count(minimumSize: 10)) {
+            manifest.entries.append(try TaskEntry.decode(&decoder))
+        }
+        return manifest
+    }
+}
+
+extension TaskEntry {
+    fileprivate func encode(into encoder: inout ByteEncoder) {
+        encoder.string(partition.cluster)
+        encoder.string(partition.topic)
+        encoder.fixed(partition.partition)
+        encoder.varint(epoch)
+        encoder.signed(low)
+        encoder.signed(high)
+        encoder.signed(streamTime)
+        encoder.signed(streamTimeAtLow)
+        encoder.varint(UInt64(decisionFiles.count))
+        for file in decisionFiles {
+            encoder.string(file.path)
+            encoder.varint(file.length)
+            encoder.signed(file.lastDecidedAt)
+        }
+        encoder.varint(UInt64(lanes.count))
+        for lane in lanes {
+            encoder.string(lane.sampler)
+            encoder.signed(lane.low)
+            lane.done.encode(into: &encoder)
+        }
+    }
+
+    fileprivate static func decode(_ decoder: inout ByteDecoder) throws(StoreError) -> TaskEntry {
+        let partition = PartitionID(
+            cluster: try decoder.string(), topic: try decoder.string(), partition: try decoder.fixed())
+        var entry = TaskEntry(
+            partition: partition, epoch: try decoder.varint(), low: try decoder.signed(), high: try decoder.signed(),
+            lanes: [], streamTime: try decoder.signed(), streamTimeAtLow: try decoder.signed(), decisionFiles: [])
+        for _ in 0..<(try decoder.count(minimumSize: 3)) {
+            entry.decisionFiles.append(
+                DecisionFileReference(
+                    path: try decoder.string(), length: try decoder.varint(), lastDecidedAt: try decoder.signed()))
+        }
+        for _ in 0..<(try decoder.count(minimumSize: 3)) {
+            entry.lanes.append(
+                LaneEntry(
+                    sampler: try decoder.string(), low: try decoder.signed(), done: try DoneRefs.decode(&decoder)))
+        }
+        return entry
+    }
+}
+
+extension DoneRefs {
+    /// Records in order: the distance to the one before, then 0 for "all done", or the number of words and the words.
+    /// Runs of wholly done records, the most frequent case, are folded: 1, then their number.
+    fileprivate func encode(into encoder: inout ByteEncoder) {
+        let sorted = records.sorted { $0.key < $1.key }
+        var runs = ByteEncoder()
+        var runCount: UInt64 = 0
+        var previous: Int64 = 0
+        var index = 0
+        while index < sorted.count {
+            let (offset, spans) = sorted[index]
+            runs.signed(offset - previous)
+            runCount += 1
+            switch spans {
+            case .some(let words):
+                runs.varint(UInt64(words.count) + 1)
+                for word in words { runs.fixed(word) }
+                previous = offset
+                index += 1
+            case .all:
+                var end = index + 1
+                while end < sorted.count, sorted[end].value == .all,
+                    sorted[end].key == offset + Int64(end - index)
+                {
+                    end += 1
+                }
+                runs.varint(0)
+                runs.varint(UInt64(end - index))
+                previous = offset + Int64(end - index - 1)
+                index = end
+            }
+        }
+        encoder.varint(runCount)
+        encoder.raw(runs.bytes)
+    }
+
+    fileprivate static func decode(_ decoder: inout ByteDecoder) throws(StoreError) -> DoneRefs {
+        var done = DoneRefs()
+        var previous: Int64 = 0
+        for _ in 0..<(try decoder.count(minimumSize: 2)) {
+            let offset = previous &+ (try decoder.signed())
+            let form = try decoder.varint()
+            if form == 0 {
+                let length = try decoder.varint()
+                // A damaged length is caught by the checksum; this bounds what a forged one can ask for.
+                guard length > 0, length <= 1 << 26 else { throw .damaged("a run of \(length) records") }
+                for step in 0..<Int64(length) { done.add(offset: offset &+ step, .all) }
+                previous = offset &+ Int64(length) &- 1
+            } else {
+                guard form <= 1 << 20 else { throw .damaged("a record of \(form) words") }
+                var words: [UInt64] = []
+                for _ in 0..<(form - 1) { words.append(try decoder.fixed()) }
+                done.add(offset: offset, .some(words))
+                previous = offset
+            }
+        }
+        return done
+    }
+}

@@ -1,0 +1,54 @@
+import Testing
+
+@testable import Scrubbing
+
+private func hex(_ bytes: [UInt8]) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+}
+
+@Suite struct KeyedHashTests {
+    /// FIPS 180-4 examples (NIST CSRC, "SHA-256" example values).
+    @Test(arguments: [
+        ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        (
+            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+        ),
+        (
+            String(repeating: "a", count: 1_000_000), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
+        ),
+    ])
+    func hashesAsNISTSays(_ text: String, _ expected: String) {
+        var hash = SHA256()
+        hash.update(Array(text.utf8))
+        #expect(hex(hash.finish()) == expected)
+    }
+
+    /// RFC 4231, cases 1, 2, 3 and 6.
+    @Test(arguments: [
+        (
+            [UInt8](repeating: 0x0b, count: 20), Array("Hi There".utf8),
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
+        ),
+        (
+            Array("Jefe".utf8), Array("what do ya want for nothing?".utf8),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        ),
+        (
+            [UInt8](repeating: 0xaa, count: 20), [UInt8](repeating: 0xdd, count: 50),
+            "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"
+        ),
+        (
+            [UInt8](repeating: 0xaa, count: 131), Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+        ),
+    ])
+    func codesAsTheRFCSays(_ key: [UInt8], _ message: [UInt8], _ expected: String) {
+        let hash = KeyedHash(key: key)
+        #expect(hex(message.withUnsafeBytes { hash.code(of: $0) }) == expected)
+        var output: [UInt8] = []
+        message.withUnsafeBytes { hash.appendHex(of: $0, to: &output) }
+        #expect(String(decoding: output, as: UTF8.self) == String(expected.prefix(16)))
+    }
+}
