@@ -21,6 +21,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         // Tests only: the scanner is held against the library on the same bytes.
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ],
@@ -54,13 +55,16 @@ let package = Package(
             name: "Tailrace",
             dependencies: [
                 "TraceModel", "OTLP", "Kafka", "Pipeline", "Sampling", "Scrubbing", "Storage",
+                .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "TailraceCLI",
             dependencies: [
-                "Tailrace", "Query", "Server", "DemoTraffic",
+                "Tailrace", "TraceModel", "OTLP", "Kafka", "Pipeline", "Storage", "Query", "Server", "DemoTraffic",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
     ]
 )

@@ -140,10 +140,12 @@ public final class EmbeddedBroker: @unchecked Sendable {
 
     /// Ends the brokers; clients see broken connections. Idempotent.
     public func close() {
-        guard let running = running.withLock({ running in
-            defer { running = nil }
-            return running
-        }) else { return }
+        guard
+            let running = running.withLock({ running in
+                defer { running = nil }
+                return running
+            })
+        else { return }
         rd_kafka_mock_cluster_destroy(running.cluster)
     }
 

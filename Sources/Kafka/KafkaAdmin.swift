@@ -27,8 +27,9 @@ public final class KafkaAdmin: @unchecked Sendable {
         timeoutMs: Int32 = 10_000
     ) throws(KafkaError) {
         var text = [CChar](repeating: 0, count: 512)
-        guard let topic = rd_kafka_NewTopic_new(
-            name, Int32(clamping: partitions), Int32(clamping: replication), &text, text.count)
+        guard
+            let topic = rd_kafka_NewTopic_new(
+                name, Int32(clamping: partitions), Int32(clamping: replication), &text, text.count)
         else { throw KafkaError(.configuration, "topic \(name): \(string(fromBuffer: text))") }
         defer { rd_kafka_NewTopic_destroy(topic) }
         for (key, value) in config {

@@ -65,7 +65,9 @@ public final class KafkaMessageBatch: @unchecked Sendable {
     /// The record's headers, copied, in their order.
     public func headers(_ index: Int) -> [(key: String, value: [UInt8])] {
         var list: OpaquePointer?
-        guard rd_kafka_message_headers(messages[index], &list) == RD_KAFKA_RESP_ERR_NO_ERROR, let list else { return [] }
+        guard rd_kafka_message_headers(messages[index], &list) == RD_KAFKA_RESP_ERR_NO_ERROR, let list else {
+            return []
+        }
         var headers: [(key: String, value: [UInt8])] = []
         var name: UnsafePointer<CChar>?
         var value: UnsafeRawPointer?

@@ -100,10 +100,12 @@ public final class KafkaProducer: @unchecked Sendable {
     /// Waits for what is under way up to `flushTimeoutMs`, gives up the rest (counted as failed) and ends the client.
     /// Idempotent.
     public func close(flushTimeoutMs: Int32 = 5_000) {
-        guard let running = running.withLock({ running in
-            defer { running = nil }
-            return running
-        }) else { return }
+        guard
+            let running = running.withLock({ running in
+                defer { running = nil }
+                return running
+            })
+        else { return }
         let client = running.handle.client
         if flushTimeoutMs > 0 { _ = rd_kafka_flush(client, flushTimeoutMs) }
         if rd_kafka_outq_len(client) > 0 {

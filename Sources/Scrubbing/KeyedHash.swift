@@ -1,7 +1,7 @@
 /// HMAC-SHA256 (RFC 2104, FIPS 180-4) of short texts.
 ///
-/// Our own eighty lines instead of swift-crypto: this module needs one keyed hash, on values of rules that say `hash`, and
-/// stays without a dependency on BoringSSL. Its tests are NIST's and RFC 4231's vectors.
+/// Our own eighty lines instead of swift-crypto: this module needs one keyed hash, on values of rules that say `hash`,
+/// and stays without a dependency on BoringSSL. Its tests are NIST's and RFC 4231's vectors.
 struct KeyedHash: Hashable, Sendable {
     /// The states after the padded key, so that a hash costs no key schedule.
     private let inner: SHA256

@@ -25,7 +25,8 @@ enum Replacement: Sendable {
         case .delete:
             output.append(contentsOf: Self.deletedText)
         case .mask(let keepFirst, let keepLast, let replacement):
-            // An empty text holds nothing to hide; a mask is not masked again, so that it is the same after a second time.
+            // An empty text holds nothing to hide; a mask is not masked again, so that it is the same after a second
+            // time.
             if text.isEmpty || text.elementsEqual(replacement) { return output.append(contentsOf: text) }
             let hidesAll = keepFirst + keepLast == 0 || 2 * (keepFirst + keepLast) > scalarCount(text)
             if !hidesAll { output.append(contentsOf: text[..<offset(after: keepFirst, in: text)]) }

@@ -1,6 +1,7 @@
 /// Where in a trace a rule looks.
 ///
-/// The first five hold attributes; `name` and `status` are plain texts, which only rules with `values` or `detect` reach.
+/// The first five hold attributes; `name` and `status` are plain texts, which only rules with `values` or `detect`
+/// reach.
 public enum ScrubPlace: String, Hashable, Sendable, CaseIterable {
     /// Attributes of a span.
     case span

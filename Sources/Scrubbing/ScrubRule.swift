@@ -42,8 +42,9 @@ public struct ScrubRule: Hashable, Sendable {
 
     /// How a mask looks: `keepFirst` characters, `replacement`, `keepLast` characters.
     ///
-    /// The replacement's length is fixed, so a mask tells nothing of the value's length. When more than half of the value
-    /// would stay visible, nothing does: keeping two characters of a three-character user id would mask very little.
+    /// The replacement's length is fixed, so a mask tells nothing of the value's length. When more than half of the
+    /// value would stay visible, nothing does: keeping two characters of a three-character user id would mask very
+    /// little.
     public struct Mask: Hashable, Sendable {
         public var keepFirst: Int
         public var keepLast: Int

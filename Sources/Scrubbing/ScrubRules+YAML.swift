@@ -1,9 +1,10 @@
-import Yams
+public import Yams
 
 extension ScrubRules {
     /// Reads the rules file (`rules:` with a list of mappings), whose variables are expanded already.
     ///
-    /// Reports everything that is wrong at once, each with line and column and, for a wrong name, the nearest right one.
+    /// Reports everything that is wrong at once, each with line and column and, for a wrong name, the nearest right
+    /// one.
     public static func parse(yaml: Yams.Node, file: String? = nil) throws(ScrubRuleError) -> ScrubRules {
         var reader = RuleFileReader()
         let nodes = reader.ruleNodes(of: yaml)
@@ -67,7 +68,8 @@ private struct RuleFileReader {
             if key.string != "rules" {
                 let name = key.string ?? ""
                 report(
-                    "unknown key \"\(name)\", expected rules", at: name, key, suggestion: nearest(to: name, in: ["rules"]))
+                    "unknown key \"\(name)\", expected rules", at: name, key,
+                    suggestion: nearest(to: name, in: ["rules"]))
             } else if case .sequence(let sequence) = value {
                 rules = Array(sequence)
             } else {
@@ -206,7 +208,9 @@ extension Node {
     /// The node a finding is about: the item, else the field, else the rule itself.
     fileprivate func node(of finding: RuleFinding) -> Node? {
         guard let field = mapping?[finding.field] else { return self }
-        guard let item = finding.item, let sequence = field.sequence, sequence.indices.contains(item) else { return field }
+        guard let item = finding.item, let sequence = field.sequence, sequence.indices.contains(item) else {
+            return field
+        }
         return sequence[item]
     }
 }

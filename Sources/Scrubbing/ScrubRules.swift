@@ -120,7 +120,9 @@ private struct RuleCheck {
             report("where", "selects no place")
         } else if !rule.keys.isEmpty, !places.contains(where: \.hasAttributes) {
             report("where", "keys select attributes, and a name or status has none; leave keys out to search its text")
-        } else if !rule.keys.isEmpty, let text = ScrubPlace.allCases.first(where: { places.contains($0) && !$0.hasAttributes }) {
+        } else if !rule.keys.isEmpty,
+            let text = ScrubPlace.allCases.first(where: { places.contains($0) && !$0.hasAttributes })
+        {
             report("where", "a rule with keys finds nothing in \(text.rawValue), which has no attributes")
         }
     }

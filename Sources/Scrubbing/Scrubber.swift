@@ -1,9 +1,10 @@
-import OTLP
+public import OTLP
 
 /// Removes and changes sensitive data in OTLP messages, on their bytes.
 ///
-/// Bytes in, bytes out: fields that no rule touches (unknown ones among them) are copied verbatim and in order; only the
-/// lengths of messages around a change are written anew. A message in which nothing is found comes out byte for byte.
+/// Bytes in, bytes out: fields that no rule touches (unknown ones among them) are copied verbatim and in order; only
+/// the lengths of messages around a change are written anew. A message in which nothing is found comes out byte for
+/// byte.
 ///
 /// Keys: a rule's key is compared with an attribute's key and, inside map values, with the entry's own key and with the
 /// path of keys joined by dots, so that `user.password` also finds `{user: {password: …}}`. A selected array or map is
@@ -193,8 +194,8 @@ public struct Scrubber: Sendable {
 }
 
 extension Scrubber {
-    /// Whether some rule can change or remove the value of an attribute with this key, so that whoever reads it must read
-    /// it scrubbed. Rules by pattern alone can change every text. Entries inside a map value are not considered.
+    /// Whether some rule can change or remove the value of an attribute with this key, so that whoever reads it must
+    /// read it scrubbed. Rules by pattern alone can change every text. Entries inside a map value are not considered.
     public func canChange(attributeKey: String, in place: ScrubPlace = .span) -> Bool {
         let rules = places[place.index]
         guard place.hasAttributes else { return rules.search != 0 }

@@ -71,10 +71,11 @@ struct OptionTests {
         var configuration = KafkaConsumer.Configuration(client: client, groupID: "g")
         configuration.statisticsIntervalMs = 100
         let consumer = try KafkaConsumer(configuration)
-        #expect(eventually {
-            _ = consumer.poll(maxMessages: 1, timeoutMs: 50)
-            return consumer.statistics != nil
-        })
+        #expect(
+            eventually {
+                _ = consumer.poll(maxMessages: 1, timeoutMs: 50)
+                return consumer.statistics != nil
+            })
         #expect(consumer.statistics?.contains("\"type\": \"consumer\"") == true)
         #expect(!lines.value.isEmpty)
         consumer.close()

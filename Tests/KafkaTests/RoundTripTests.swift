@@ -112,9 +112,10 @@ struct RoundTripTests {
         var records = consumer.read(batch: 7) { records, _ in records.contains { $0.partition == quiet } }.records
         try consumer.pause([quiet])
         let before = records.filter { $0.partition == quiet }.count
-        records += consumer.read(batch: 7) { more, _ in
-            (records + more).filter { $0.partition != quiet }.count == 300
-        }.records
+        records +=
+            consumer.read(batch: 7) { more, _ in
+                (records + more).filter { $0.partition != quiet }.count == 300
+            }.records
         #expect(records.filter { $0.partition == quiet }.count == before)
         try consumer.resume([quiet])
         records += consumer.read(batch: 7) { more, _ in records.count + more.count >= 600 }.records

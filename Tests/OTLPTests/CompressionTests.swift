@@ -5,7 +5,8 @@ import Testing
 struct CompressionTests {
     private func sample(_ count: Int) -> [UInt8] {
         var random = SeededGenerator(seed: UInt64(count))
-        return (0..<count).map { index in index % 7 == 0 ? UInt8(truncatingIfNeeded: random.next()) : UInt8(index % 97) }
+        return (0..<count).map { index in index % 7 == 0 ? UInt8(truncatingIfNeeded: random.next()) : UInt8(index % 97)
+        }
     }
 
     @Test("zstd gives back what it was given", arguments: [0, 1, 100, 65_536, 300_000, 3_000_000])
@@ -29,7 +30,9 @@ struct CompressionTests {
         let bytes = sample(5000)
         let compressed = try Zstd.compress(bytes)
         for length in stride(from: 1, to: compressed.count, by: 97) {
-            #expect(throws: CompressionError.self) { try Zstd.decompress(Array(compressed[..<length]), maximumSize: 10_000) }
+            #expect(throws: CompressionError.self) {
+                try Zstd.decompress(Array(compressed[..<length]), maximumSize: 10_000)
+            }
         }
         var random = SeededGenerator(seed: TestSettings.seed)
         for _ in 0..<500 {

@@ -24,7 +24,8 @@ struct JSONWriterTests {
         }
         json.endLine()
         json.double(.nan)
-        let expected = #"{"a":1,"b":[-9223372036854775808,"18446744073709551615",null,[],{},[1]],"c":true,"#
+        let expected =
+            #"{"a":1,"b":[-9223372036854775808,"18446744073709551615",null,[],{},[1]],"c":true,"#
             + #""d\"":"00000000000000ab0000000000000001"}"# + "\n\"NaN\""
         #expect(String(decoding: json.bytes, as: UTF8.self) == expected)
     }

@@ -45,10 +45,10 @@ struct MutationTests {
                 if !identical(model, Reference.model(reference)) {
                     Issue.record("content differs: seed \(seed), round \(round), \(hex(bytes))")
                 }
-            } catch where [.traceIDLength, .spanIDLength].contains(error.code) {
+            } catch  where [.traceIDLength, .spanIDLength].contains(error.code) {
                 // Stricter than protobuf on purpose; also where a later id of the right length replaced the wrong one.
                 continue
-            } catch where error.code == .nestedTooDeep {
+            } catch  where error.code == .nestedTooDeep {
                 continue
             } catch {
                 if reference != nil {

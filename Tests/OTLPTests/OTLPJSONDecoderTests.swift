@@ -5,8 +5,10 @@ import TraceModel
 @Suite("OTLP/JSON decoder")
 struct OTLPJSONDecoderTests {
     private func span(_ members: String) throws(OTLPJSONError) -> Span? {
-        try OTLPJSONDecoder.decodeModel(Array("{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\(members)}]}]}]}".utf8))
-            .first?.scopeSpans.first?.spans.first
+        try OTLPJSONDecoder.decodeModel(
+            Array("{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\(members)}]}]}]}".utf8)
+        )
+        .first?.scopeSpans.first?.spans.first
     }
 
     private func value(_ json: String) throws(OTLPJSONError) -> AttributeValue? {
@@ -34,7 +36,8 @@ struct OTLPJSONDecoderTests {
             """
         let decoded = try OTLPJSONDecoder.decodeModel(Array(text.utf8))
         let span = Span(
-            traceID: TraceID(high: 0x5b8e_fff7_9803_8103, low: 0xd269_b633_813f_c60c), spanID: SpanID(0xeee1_9b7e_c3c1_b174),
+            traceID: TraceID(high: 0x5b8e_fff7_9803_8103, low: 0xd269_b633_813f_c60c),
+            spanID: SpanID(0xeee1_9b7e_c3c1_b174),
             parentSpanID: SpanID(0xeee1_9b7e_c3c1_b173), name: "I'm a server span", kind: .server,
             startTime: 1_544_712_660_000_000_000, endTime: 1_544_712_661_000_000_000,
             attributes: [Attribute("my.span.attr", .string("some value"))])
@@ -87,20 +90,24 @@ struct OTLPJSONDecoderTests {
     @Test(
         "A number that is out of range or none is an error, never a trap",
         arguments: [
-            "18446744073709551616", "-1", "1.5", "1e20", "1e99999999999999999999", "1e-99999999999999999999", "\"\"", "\"x\"",
+            "18446744073709551616", "-1", "1.5", "1e20", "1e99999999999999999999", "1e-99999999999999999999", "\"\"",
+            "\"x\"",
             "\"12", "01", "+1", ".5", "1.", "1e", "0x10", "true", "{}", "[]", "\"1\\u0030\"", "1e-1",
             "100000000000000000000000000000000000000000000000",
         ])
     func malformedIntegers(text: String) {
         #expect(throws: OTLPJSONError.self) { try span("\"startTimeUnixNano\":\(text)") }
-        #expect(throws: OTLPJSONError.self) { try value("{\"intValue\":\(text == "-1" ? "9223372036854775808" : text)}") }
+        #expect(throws: OTLPJSONError.self) {
+            try value("{\"intValue\":\(text == "-1" ? "9223372036854775808" : text)}")
+        }
         #expect(throws: OTLPJSONError.self) { try span("\"flags\":\(text)") }
     }
 
     @Test("Doubles read back exactly, as numbers and as strings")
     func doubles() throws {
         let texts = [
-            "0", "-0.0", "1", "0.1", "1e22", "1e23", "5e-324", "1.7976931348623157e308", "123456789012345678901234567890",
+            "0", "-0.0", "1", "0.1", "1e22", "1e23", "5e-324", "1.7976931348623157e308",
+            "123456789012345678901234567890",
             "9007199254740993", "2.2250738585072011e-308", "1E+2", "-1.5e-7",
         ]
         for text in texts {
@@ -138,8 +145,10 @@ struct OTLPJSONDecoderTests {
             "droppedEventsCount":3,"attributes":[{"key":"k","value":{"arrayValue":{"values":[{"intValue":1}]}}}]}]}]}]}
             """
         let snake = """
-            {"resource_spans":[{"schema_url":"u","scope_spans":[{"spans":[{"trace_state":"a=b","start_time_unix_nano":"5",
-            "dropped_events_count":3,"attributes":[{"key":"k","value":{"array_value":{"values":[{"int_value":1}]}}}]}]}]}]}
+            {"resource_spans":[{"schema_url":"u","scope_spans":[{"spans":[{"trace_state":"a=b",
+            "start_time_unix_nano":"5",
+            "dropped_events_count":3,
+            "attributes":[{"key":"k","value":{"array_value":{"values":[{"int_value":1}]}}}]}]}]}]}
             """
         #expect(try OTLPJSONDecoder.decode(Array(camel.utf8)) == OTLPJSONDecoder.decode(Array(snake.utf8)))
     }
@@ -171,7 +180,9 @@ struct OTLPJSONDecoderTests {
         #expect(try value("{\"stringValue\":null}") == .empty)
         #expect(try value("{\"arrayValue\":{}}") == .array([]))
         #expect(
-            try value("{\"kvlistValue\":{\"values\":[{\"key\":\"a\",\"value\":{\"arrayValue\":{\"values\":[{},{\"boolValue\":true}]}}}]}}")
+            try value(
+                #"{"kvlistValue":{"values":[{"key":"a","value":{"arrayValue":{"values":[{},{"boolValue":true}]}}}]}}"#
+            )
                 == .map([Attribute("a", .array([.empty, .bool(true)]))]))
         #expect(throws: OTLPJSONError.self) { try value("{\"stringValue\":\"a\",\"intValue\":1}") }
         #expect(throws: OTLPJSONError.self) { try value("{\"bytesValue\":\"A\"}") }
@@ -180,7 +191,8 @@ struct OTLPJSONDecoderTests {
     @Test("Unknown members and nulls are ignored at every level")
     func unknown() throws {
         let text = """
-            {"x":[1,{"y":[[],{}]}],"resourceSpans":[null,{"z":null,"resource":null,"scopeSpans":[{"scope":{"q":"\\u0000"},
+            {"x":[1,{"y":[[],{}]}],"resourceSpans":[null,{"z":null,"resource":null,
+            "scopeSpans":[{"scope":{"q":"\\u0000"},
             "spans":[{"name":"a","kind":null,"events":null,"later":{"deep":[true,false,null,-1.5e3]}}]}]}]}
             """
         let decoded = try OTLPJSONDecoder.decodeModel(Array(text.utf8))
@@ -191,7 +203,8 @@ struct OTLPJSONDecoderTests {
 
     @Test("The retired instrumentationLibrarySpans are read, but not beside scopeSpans")
     func retired() throws {
-        let retired = #""instrumentationLibrarySpans":[{"instrumentationLibrary":{"name":"l"},"spans":[{"name":"old"}]}]"#
+        let retired =
+            #""instrumentationLibrarySpans":[{"instrumentationLibrary":{"name":"l"},"spans":[{"name":"old"}]}]"#
         let current = #""scopeSpans":[{"scope":{"name":"l"},"spans":[{"name":"new"}]}]"#
         for (members, name) in [
             (retired, "old"), (current, "new"), ("\(retired),\(current)", "new"), ("\(current),\(retired)", "new"),
@@ -219,7 +232,9 @@ struct OTLPJSONDecoderTests {
         #expect(error("[]")?.description == "expected an object (byte 0)")
         #expect(error("{} x")?.description == "unexpected text after the JSON value (byte 3)")
         #expect(error("{\"resourceSpans\":[{\"resource\":")?.path == "resourceSpans[0].resource")
-        for text in ["{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "{,}", "{\"a\":[1,]}", "{\"a\":[1 2]}", "{a:1}", "nul"] {
+        for text in [
+            "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "{,}", "{\"a\":[1,]}", "{\"a\":[1 2]}", "{a:1}", "nul",
+        ] {
             #expect(error(text) != nil, "\(text)")
         }
     }

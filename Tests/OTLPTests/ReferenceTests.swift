@@ -110,8 +110,8 @@ struct ReferenceTests {
         return request
     }
 
-    /// Presence of empty sub-messages is lost in the model: a resource and a scope are always written, a status only where
-    /// it says something, and an attribute always has a value message.
+    /// Presence of empty sub-messages is lost in the model: a resource and a scope are always written, a status only
+    /// where it says something, and an attribute always has a value message.
     private func normalised(_ request: ReferenceRequest) -> ReferenceRequest {
         var request = request
         for resource in request.resourceSpans.indices {

@@ -5,7 +5,8 @@ import TraceModel
 
 @Suite("Files of spans")
 final class SpanFileTests {
-    private let directory = FileManager.default.temporaryDirectory.appendingPathComponent("tailrace-\(UUID().uuidString)")
+    private let directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+        "tailrace-\(UUID().uuidString)")
 
     init() throws { try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true) }
 

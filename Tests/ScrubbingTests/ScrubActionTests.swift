@@ -48,11 +48,12 @@ private func spanOfSecrets(key: String) -> TestSpan {
         #expect(bytes.contains("unknown"))
         let left = expected(action).map { [Entry("the.key", .string($0))] } ?? []
         let result = try TestSpan(bytes)
-        #expect(result.attributes == [
-            Entry("http.method", .string("GET"))
-        ] + left + [
-            Entry("nested", .map([Entry("inner", .map(left)), Entry("list", .array([.string("a"), .map(left)]))]))
-        ])
+        #expect(
+            result.attributes == [
+                Entry("http.method", .string("GET"))
+            ] + left + [
+                Entry("nested", .map([Entry("inner", .map(left)), Entry("list", .array([.string("a"), .map(left)]))]))
+            ])
         #expect(result.eventAttributes == left + [Entry("kept", .int(7))])
         #expect(result.linkAttributes == left)
         #expect((result.name, result.eventName, result.statusMessage) == ("n", "e", "s"))
@@ -85,8 +86,10 @@ private func spanOfSecrets(key: String) -> TestSpan {
 
     @Test func keysAndValuesTogetherSelectPartsOfThoseAttributesOnly() throws {
         var scrubber = try Scrubber(
-            ScrubRule(name: "r", action: .mask(.init(replacement: "token=*")), keys: ["url.*"], values: ["token=[^&]+"]))
-        #expect(try scrubber.scrub("url.full", .string("/a?token=abc&x=1&token=d")) == .string("/a?token=*&x=1&token=*"))
+            ScrubRule(name: "r", action: .mask(.init(replacement: "token=*")), keys: ["url.*"], values: ["token=[^&]+"])
+        )
+        #expect(
+            try scrubber.scrub("url.full", .string("/a?token=abc&x=1&token=d")) == .string("/a?token=*&x=1&token=*"))
         #expect(try scrubber.scrub("other", .string("/a?token=abc")) == .string("/a?token=abc"))
         #expect(scrubber.scrubName("/a?token=abc") == "/a?token=abc")
     }
@@ -95,7 +98,8 @@ private func spanOfSecrets(key: String) -> TestSpan {
         var scrubber = try Scrubber(ScrubRule(name: "r", action: .delete, values: ["secret"]))
         #expect(try scrubber.scrub("a", .string("a secret here")) == nil)
         #expect(
-            try scrubber.scrub("a", .array([.string("x"), .string("secret"), .int(3)])) == .array([.string("x"), .int(3)]))
+            try scrubber.scrub("a", .array([.string("x"), .string("secret"), .int(3)]))
+                == .array([.string("x"), .int(3)]))
         let map = Value.map([Entry("p", .string("secret")), Entry("q", .string("r"))])
         #expect(try scrubber.scrub("a", map) == .map([Entry("q", .string("r"))]))
     }
@@ -212,7 +216,8 @@ private func spanOfSecrets(key: String) -> TestSpan {
         var scrubber = try Scrubber(
             ScrubRule(name: "d", action: .delete, keys: ["gone"]),
             ScrubRule(name: "m", action: .mask(.init()), keys: ["masked"]))
-        for (key, outcome) in [("gone", Scrubber.AttributeOutcome.deleted), ("masked", .changed), ("kept", .unchanged)] {
+        for (key, outcome) in [("gone", Scrubber.AttributeOutcome.deleted), ("masked", .changed), ("kept", .unchanged)]
+        {
             // A resource's first field is its first attribute: tag, length, body.
             let body = Array(attributesMessage([Entry(key, .string("v"))], field: 1).dropFirst(2).dropLast(2))
             var output: [UInt8] = []

@@ -6,8 +6,10 @@ private func richSpan() -> TestSpan {
     var span = TestSpan()
     span.attributes = [
         Entry("http.method", .string("GET")), Entry("user.id", .string("user-4711")),
-        Entry("note", .string("card 4111 1111 1111 1111, mail a.b@example.com")), Entry("n", .int(4_111_111_111_111_111)),
-        Entry("deep", .map([Entry("list", .array([.double(1), .bytes([0xff, 1]), .map([Entry("user.id", .int(7))])]))])),
+        Entry("note", .string("card 4111 1111 1111 1111, mail a.b@example.com")),
+        Entry("n", .int(4_111_111_111_111_111)),
+        Entry(
+            "deep", .map([Entry("list", .array([.double(1), .bytes([0xff, 1]), .map([Entry("user.id", .int(7))])]))])),
         Entry("long", .string(String(repeating: "x", count: 300))),
     ]
     span.eventAttributes = [Entry("exception.message", .string("card 5500-0000-0000-0004"))]
@@ -41,7 +43,9 @@ private func rules() throws -> ScrubRules {
     @Test func anUntouchedSpanComesOutByteForByte() throws {
         var scrubber = Scrubber(rules: try rules())
         var span = richSpan()
-        span.attributes = [Entry("http.method", .string("GET")), Entry("deep", .map([Entry("a", .array([.int(1), .none]))]))]
+        span.attributes = [
+            Entry("http.method", .string("GET")), Entry("deep", .map([Entry("a", .array([.int(1), .none]))])),
+        ]
         (span.eventAttributes, span.linkAttributes) = ([], [])
         // Lengths written in two bytes where one would do: a re-encoder would shorten them.
         let bytes = span.bytes + [9 << 3 | 2, 0x86, 0x00, 0x0a, 0x81, 0x00, 0x61, 0x12, 0x00]

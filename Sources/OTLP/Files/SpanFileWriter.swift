@@ -3,8 +3,8 @@ import TraceModel
 
 /// Writes requests to a file that `SpanFileReader` and the Collector read.
 ///
-/// Nothing is complete before `close()`: it writes what is buffered and the end of the compression. Owned by one thread;
-/// not `Sendable`.
+/// Nothing is complete before `close()`: it writes what is buffered and the end of the compression. Owned by one
+/// thread; not `Sendable`.
 public final class SpanFileWriter {
     public enum Compression: Sendable {
         case none
@@ -30,13 +30,16 @@ public final class SpanFileWriter {
 
     /// Creates or truncates a file; `-` is standard output.
     ///
-    /// What is not given follows from the name: `.gz` and `.zst` mean compression, and a stem that ends in `.pb`, `.proto`,
-    /// `.binpb` or `.bin` means length-delimited protobuf; anything else is JSON lines.
-    public init(path: String, format: SpanFileReader.Format? = nil, compression: Compression? = nil) throws(SpanFileError) {
+    /// What is not given follows from the name: `.gz` and `.zst` mean compression, and a stem that ends in `.pb`,
+    /// `.proto`, `.binpb` or `.bin` means length-delimited protobuf; anything else is JSON lines.
+    public init(path: String, format: SpanFileReader.Format? = nil, compression: Compression? = nil)
+        throws(SpanFileError)
+    {
         self.path = path
         var stem = path[...]
         var implied = Compression.none
-        for (ending, kind) in [(".gz", Compression.gzip), (".zst", .zstd), (".zstd", .zstd)] where stem.hasSuffix(ending) {
+        for (ending, kind) in [(".gz", Compression.gzip), (".zst", .zstd), (".zstd", .zstd)]
+        where stem.hasSuffix(ending) {
             implied = kind
             stem = stem.dropLast(ending.count)
             break
@@ -63,7 +66,7 @@ public final class SpanFileWriter {
 
     /// Appends a request given as protobuf.
     ///
-    /// - Parameter arrivalMilliseconds: since the recording's first line. The length-delimited format has no place for it.
+    /// - Parameter arrivalMilliseconds: since the recording's first line. The length-delimited format cannot hold it.
     /// - Throws: `SpanFileError` where the file cannot be written, or where it holds JSON and the bytes are no request.
     public func append(protobuf: [UInt8], arrivalMilliseconds: Int64? = nil) throws(SpanFileError) {
         switch format {

@@ -3,7 +3,7 @@ import CZstd
 /// Zstandard in one call. Callable from any thread. Where many blocks are handled one after the other, a
 /// `ZstdCompressor` or `ZstdDecompressor` saves setting up a context for each.
 public enum Zstd {
-    /// The level that the store and files use: about 400 MB/s per core.
+    /// The level used where none is given: zstd's own default.
     public static let defaultLevel: Int32 = 3
 
     /// The first bytes of a frame.
@@ -53,7 +53,8 @@ public enum Zstd {
 
     static func error(_ code: Int) -> CompressionError {
         let detail = ZSTD_getErrorName(code).map { String(cString: $0) } ?? ""
-        return CompressionError(ZSTD_getErrorCode(code) == ZSTD_error_memory_allocation ? .library : .corrupt, detail: detail)
+        return CompressionError(
+            ZSTD_getErrorCode(code) == ZSTD_error_memory_allocation ? .library : .corrupt, detail: detail)
     }
 }
 

@@ -28,7 +28,8 @@ package enum Base64 {
         }
     }
 
-    /// Appends the bytes that `text` stands for. Returns false, with `bytes` in an undefined state, where it is no base64.
+    /// Appends the bytes that `text` stands for. Returns false, with `bytes` in an undefined state, where it is no
+    /// base64.
     package static func decode(_ text: UnsafeBufferPointer<UInt8>, into bytes: inout [UInt8]) -> Bool {
         var count = text.count
         // Padding is optional, but where it is present the length must be a multiple of four.

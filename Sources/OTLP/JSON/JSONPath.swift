@@ -1,7 +1,7 @@
 /// Finds where in a JSON text an offset lies, as `resourceSpans[0].scopeSpans[1].name`.
 ///
-/// Runs only after an error, over text that was read without one up to the offset. It therefore keeps the parser free of
-/// any bookkeeping.
+/// Runs only after an error, over text that was read without one up to the offset. It therefore keeps the parser free
+/// of any bookkeeping.
 enum JSONPath {
     private struct Frame {
         var isArray: Bool

@@ -84,8 +84,8 @@ extension JSONReader {
 
     /// Appends a string's bytes with its escapes resolved.
     ///
-    /// Half a surrogate pair becomes U+FFFD, as Go's decoder does it: SDKs that cut attributes at a length produce them,
-    /// and a whole request should not be lost for one character.
+    /// Half a surrogate pair becomes U+FFFD, as Go's decoder does it: SDKs that cut attributes at a length produce
+    /// them, and a whole request should not be lost for one character.
     package func append(_ string: JSONString, to bytes: inout [UInt8]) {
         guard string.hasEscapes else {
             bytes.append(contentsOf: rawBytes(string))

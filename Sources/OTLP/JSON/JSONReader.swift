@@ -1,8 +1,8 @@
 /// A pull parser over JSON text (RFC 8259): the caller asks for what it expects, nothing is copied or allocated.
 ///
-/// Unsafe by construction (it borrows memory), safe by contract: `base` must stay valid for `end` bytes while the reader
-/// lives, and no read goes past `end`. Errors carry the offset only: `JSONPath` finds the path afterwards, so that
-/// valid input pays nothing for it.
+/// Unsafe by construction (it borrows memory), safe by contract: `base` must stay valid for `end` bytes while the
+/// reader lives, and no read goes past `end`. Errors carry the offset only: `JSONPath` finds the path afterwards, so
+/// that valid input pays nothing for it.
 ///
 /// ```swift
 /// try reader.beginObject()

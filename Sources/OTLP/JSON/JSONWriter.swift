@@ -1,5 +1,5 @@
-/// Writes JSON text by hand: fast, without values in between. Commas, indentation and escapes are its business; balanced
-/// containers and one key before each member are the caller's.
+/// Writes JSON text by hand: fast, without values in between. Commas, indentation and escapes are its business;
+/// balanced containers and one key before each member are the caller's.
 ///
 /// ```swift
 /// var json = JSONWriter()

@@ -15,10 +15,10 @@ public struct OTLPJSONRequest: Sendable, Equatable {
 
 /// Translates an OTLP/JSON `ExportTraceServiceRequest` to protobuf bytes, without objects in between.
 ///
-/// Accepts what senders write: hex ids (OTLP) and base64 ids (plain proto3 JSON), 64-bit integers as numbers or strings,
-/// enums as numbers or names, lowerCamelCase and snake_case names, members in any order, and the retired
-/// `instrumentationLibrarySpans`. Unknown members are ignored; `null` counts as absent. A member that appears twice, an id
-/// of the wrong length and an unknown enum name are errors. Pure functions: callable from any thread.
+/// Accepts what senders write: hex ids (OTLP) and base64 ids (plain proto3 JSON), 64-bit integers as numbers or
+/// strings, enums as numbers or names, lowerCamelCase and snake_case names, members in any order, and the retired
+/// `instrumentationLibrarySpans`. Unknown members are ignored; `null` counts as absent. A member that appears twice, an
+/// id of the wrong length and an unknown enum name are errors. Pure functions: callable from any thread.
 public enum OTLPJSONDecoder {
     /// Decodes one request; white space around it is allowed, anything else is an error.
     ///

@@ -1,8 +1,8 @@
 import TraceModel
 
-/// Encodes the model as OTLP/JSON: proto3 JSON in lowerCamelCase with the deviations that OTLP defines: ids in hex, enums
-/// as numbers. 64-bit integers are strings, bytes base64, and NaN and infinities strings. Fields at their default are left
-/// out. Pure functions: callable from any thread.
+/// Encodes the model as OTLP/JSON: proto3 JSON in lowerCamelCase with the deviations that OTLP defines: ids in hex,
+/// enums as numbers. 64-bit integers are strings, bytes base64, and NaN and infinities strings. Fields at their default
+/// are left out. Pure functions: callable from any thread.
 public enum OTLPJSONEncoder {
     /// An `ExportTraceServiceRequest`.
     ///

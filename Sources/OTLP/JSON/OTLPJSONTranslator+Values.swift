@@ -97,8 +97,8 @@ extension OTLPJSONTranslator {
 
     // MARK: Ids and bytes
 
-    /// An id in hex (OTLP/JSON) or base64 (plain proto3 JSON). The lengths tell them apart: 16 bytes are 32 hex digits or
-    /// 22 to 24 base64 characters, 8 bytes are 16 or 11 to 12. An empty id is left out.
+    /// An id in hex (OTLP/JSON) or base64 (plain proto3 JSON). The lengths tell them apart: 16 bytes are 32 hex digits
+    /// or 22 to 24 base64 characters, 8 bytes are 16 or 11 to 12. An empty id is left out.
     mutating func idField(_ field: Int, byteCount: Int) throws(OTLPJSONError) {
         _ = reader.peek()
         let start = reader.position
@@ -113,7 +113,8 @@ extension OTLPJSONTranslator {
         scratch.removeAll(keepingCapacity: true)
         guard appendBase64(string), scratch.count == byteCount else {
             throw reader.error(
-                byteCount == 16 ? "expected a trace id of 32 hex digits" : "expected a span id of 16 hex digits", at: start)
+                byteCount == 16 ? "expected a trace id of 32 hex digits" : "expected a span id of 16 hex digits",
+                at: start)
         }
         writer.bytesField(field, scratch)
     }

@@ -1,7 +1,7 @@
 /// One pass over OTLP/JSON text that appends protobuf fields as it goes. One method per message.
 ///
-/// `seen` masks hold one bit per singular member, so that a member that appears twice is found: which of two wins differs
-/// between JSON libraries, and a request must not mean different things to different readers.
+/// `seen` masks hold one bit per singular member, so that a member that appears twice is found: which of two wins
+/// differs between JSON libraries, and a request must not mean different things to different readers.
 struct OTLPJSONTranslator {
     var reader: JSONReader
     var writer: ProtobufWriter
@@ -10,7 +10,7 @@ struct OTLPJSONTranslator {
 
     init(base: UnsafePointer<UInt8>, count: Int) {
         reader = JSONReader(base: base, count: count)
-        // Protobuf takes about a third of the JSON text; a short array that grows costs more than one too long.
+        // Protobuf is the shorter form; reserving generously is cheaper than growing.
         writer = ProtobufWriter(reservingCapacity: count / 2)
     }
 

@@ -1,16 +1,18 @@
 /// Expands `${VAR}`, `${VAR:-default}` and `$$` in a scalar. `${env:VAR}`, the OpenTelemetry Collector's form, is the same
 /// as `${VAR}`, so that its files can be pasted.
-struct EnvironmentExpansion {
-    let environment: [String: String]
+package struct EnvironmentExpansion {
+    package let environment: [String: String]
 
-    struct Problem {
+    package init(_ environment: [String: String]) { self.environment = environment }
+
+    package struct Problem {
         /// Number of `${` in the scalar before the one that is wrong.
         var reference: Int
         var message: String
     }
 
     /// A `$` that starts none of the three forms stays as it is: regular expressions end with one.
-    func expand(_ text: String, problems: inout [Problem]) -> String {
+    package func expand(_ text: String, problems: inout [Problem]) -> String {
         let bytes = Array(text.utf8)
         guard bytes.contains(UInt8(ascii: "$")) else { return text }
         var output: [UInt8] = []

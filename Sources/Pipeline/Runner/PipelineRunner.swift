@@ -60,10 +60,8 @@ public final class PipelineRunner: @unchecked Sendable {
         for worker in workers { worker.stop() }
     }
 
-    /// Waits until every source has ended by itself (files do, topics do not), then drains.
-    public func waitUntilSourcesEnd() {
-        for host in hosts { host.join() }
-    }
+    /// Every source has ended by itself: files do, topics never.
+    public var hasEnded: Bool { hosts.allSatisfy(\.hasEnded) }
 
     /// Why the pipeline cannot go on; nil while it can.
     public var failureMessage: String? { failure.withLock { $0 } }
@@ -162,6 +160,11 @@ public final class PipelineRunner: @unchecked Sendable {
     func reachedEnd(_ partition: PartitionID) {
         guard let worker = routes.withLock({ $0[partition]?.worker }) else { return }
         workers[worker].send(.reachedEnd(partition))
+    }
+
+    func ended(_ partition: PartitionID) {
+        guard let worker = routes.withLock({ $0[partition]?.worker }) else { return }
+        workers[worker].send(.ended(partition))
     }
 
     func dataLoss(_ message: String) {

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Runs one source on its thread and connects it with the runner.
 final class SourceHostAdapter: SourceHost, @unchecked Sendable {
     let source: any Source
@@ -5,6 +7,7 @@ final class SourceHostAdapter: SourceHost, @unchecked Sendable {
     let taskSettings: PartitionTask.Settings
     private unowned let runner: PipelineRunner
     private var thread: NamedThread?
+    private let ended = Atomic<Bool>(false)
 
     init(source: any Source, taskPlan: TaskPlan, settings: StageSettings, runner: PipelineRunner) {
         self.source = source
@@ -22,8 +25,11 @@ final class SourceHostAdapter: SourceHost, @unchecked Sendable {
             } catch {
                 runner.fail("source \(taskSettings.sourceName): \(error)")
             }
+            ended.store(true, ordering: .releasing)
         }
     }
+
+    var hasEnded: Bool { ended.load(ordering: .acquiring) }
 
     func join() { thread?.join() }
 
@@ -44,6 +50,8 @@ final class SourceHostAdapter: SourceHost, @unchecked Sendable {
         runner.reachedEnd(partition)
         runner.releaseThrottled()
     }
+
+    func ended(_ partition: PartitionID) { runner.ended(partition) }
 
     func dataLoss(_ partition: PartitionID, from: Int64, to: Int64, explanation: String) {
         runner.dataLoss("data loss detected: \(partition) offsets \(from) to \(to): \(explanation)")

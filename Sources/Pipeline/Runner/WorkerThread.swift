@@ -6,6 +6,7 @@ package final class WorkerThread: @unchecked Sendable {
         case assign(PartitionID, RestoredTask, TaskPlan, PartitionTask.Settings, startOffset: Int64)
         case records(any RecordBatch)
         case reachedEnd(PartitionID)
+        case ended(PartitionID)
         case revoke([PartitionID], lost: Bool, Completion<[PartitionID: CommittedOffset]>)
         case outcome(WriterThread.Outcome)
         case stop
@@ -97,6 +98,7 @@ package final class WorkerThread: @unchecked Sendable {
             assign(partition, restored, plan, taskSettings, startOffset)
         case .records(let batch): process(batch)
         case .reachedEnd(let partition): tasks[partition]?.isAtEnd = true
+        case .ended(let partition): tasks[partition]?.task.closeAll()
         case .revoke(let partitions, let lost, let completion):
             completion.complete(revoke(partitions, lost: lost))
         case .outcome(let outcome): finish(outcome)
@@ -343,7 +345,7 @@ extension SamplerGauges {
 
 extension PolicyCounters {
     /// Adds two lists of the same policies.
-    static func sum(_ left: [PolicyCounters], _ right: [PolicyCounters]) -> [PolicyCounters] {
+    package static func sum(_ left: [PolicyCounters], _ right: [PolicyCounters]) -> [PolicyCounters] {
         if left.isEmpty { return right }
         return zip(left, right).map { left, right in
             var sum = left

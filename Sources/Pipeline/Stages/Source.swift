@@ -52,6 +52,8 @@ public protocol SourceHost: AnyObject, Sendable {
     func deliver(_ batch: any RecordBatch)
     /// The partition has been read to its end at this moment: the idle clock may run.
     func reachedEnd(_ partition: PartitionID)
+    /// The log has ended for good, as files do: what is open is decided.
+    func ended(_ partition: PartitionID)
     /// Offsets that should exist but do not (retention, truncation, a recreated topic): reported, never silent.
     func dataLoss(_ partition: PartitionID, from: Int64, to: Int64, explanation: String)
     func log(_ message: String)

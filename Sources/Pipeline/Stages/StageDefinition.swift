@@ -60,6 +60,8 @@ public struct StageEnvironment: Sendable {
     public var pipelineName: String
     /// Which of the worker's threads the stage is made for.
     public var worker = 0
+    /// Stands for the id of the log's cluster, where that says nothing (an embedded broker's is the same at every start).
+    public var clusterName: String?
 
     public init(workingDirectory: String, storeDirectory: String, incarnation: String, pipelineName: String) {
         self.workingDirectory = workingDirectory

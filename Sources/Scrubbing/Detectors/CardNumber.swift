@@ -1,10 +1,11 @@
 /// Finds payment card numbers in text, on bytes.
 ///
-/// A card number is 13 to 19 digits, in one piece or in groups of three or more (the last may be shorter) with one space or
-/// dash between them, that start and end at the border of a group, have the prefix and length of a known issuer, and pass
-/// the Luhn check. Luhn alone lets a tenth of all numbers through; with the issuers' table, times in micro- and nanoseconds
-/// (which start with 1) never match, and of random 16-digit numbers about three in a hundred do. Digits behind a decimal point and in
-/// hex identifiers of 32, 40 or 64 digits (trace ids, SHA-1, SHA-256) are no cards.
+/// A card number is 13 to 19 digits, in one piece or in groups of three or more (the last may be shorter) with one
+/// space or dash between them, that start and end at the border of a group, have the prefix and length of a known
+/// issuer, and pass the Luhn check. Luhn alone lets a tenth of all numbers through; with the issuers' table, times in
+/// micro- and nanoseconds (which start with 1) never match, and of random 16-digit numbers about three in a hundred do.
+/// Digits behind a decimal point and in hex identifiers of 32, 40 or 64 digits (trace ids, SHA-1, SHA-256) are no
+/// cards.
 enum CardNumber {
     /// The first card number at or behind `start`; of several that start together, the longest.
     static func firstMatch(in text: UnsafeRawBufferPointer, from start: Int) -> Range<Int>? {

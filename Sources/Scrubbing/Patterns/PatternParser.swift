@@ -1,8 +1,8 @@
 /// Parses the regular expressions of rules.
 ///
-/// The language is what can be searched in linear time: literals, `.`, classes, groups, `|`, `* + ? {n,m}` and their lazy
-/// forms, `^ $ \A \z \b \B`, the flags `i` (ASCII letters) and `s`. `\d \w \s` and `\b` are ASCII. Backreferences and
-/// look-around are errors. Time is bounded because the text comes from strangers: with a backtracking engine, one
+/// The language is what can be searched in linear time: literals, `.`, classes, groups, `|`, `* + ? {n,m}` and their
+/// lazy forms, `^ $ \A \z \b \B`, the flags `i` (ASCII letters) and `s`. `\d \w \s` and `\b` are ASCII. Backreferences
+/// and look-around are errors. Time is bounded because the text comes from strangers: with a backtracking engine, one
 /// crafted attribute could hold a partition for hours.
 struct PatternParser {
     private static let maximumDepth = 100
@@ -81,7 +81,9 @@ struct PatternParser {
     private mutating func counts() throws(PatternError) -> (Int, Int?) {
         let start = position
         position += 1
-        guard let minimum = try number() else { throw failure("expected a number after {; write \\{ for the character") }
+        guard let minimum = try number() else {
+            throw failure("expected a number after {; write \\{ for the character")
+        }
         var maximum: Int? = minimum
         if take(",") { maximum = try number() }
         guard take("}") else { throw failure("expected }") }
@@ -169,10 +171,18 @@ struct PatternParser {
     private mutating func escape(at start: Int) throws(PatternError) -> PatternNode {
         guard let scalar = next else { throw failure("the pattern ends with \\", at: start) }
         switch scalar {
-        case "b": position += 1; return .assertion(.wordBoundary)
-        case "B": position += 1; return .assertion(.notWordBoundary)
-        case "A": position += 1; return .assertion(.textStart)
-        case "z": position += 1; return .assertion(.textEnd)
+        case "b":
+            position += 1
+            return .assertion(.wordBoundary)
+        case "B":
+            position += 1
+            return .assertion(.notWordBoundary)
+        case "A":
+            position += 1
+            return .assertion(.textStart)
+        case "z":
+            position += 1
+            return .assertion(.textEnd)
         case "1"..."9", "k": throw failure("backreferences are not supported", at: start)
         default: return .scalars(folded(try escapedRanges(at: start)))
         }
@@ -239,7 +249,9 @@ struct PatternParser {
             }
             position += 1
             let last = try classMember()
-            guard last.count == 1, last[0].count == 1 else { throw failure("a range needs two characters", at: memberStart) }
+            guard last.count == 1, last[0].count == 1 else {
+                throw failure("a range needs two characters", at: memberStart)
+            }
             if last[0].lowerBound < member[0].lowerBound { throw failure("this range is backwards", at: memberStart) }
             ranges.append(member[0].lowerBound...last[0].lowerBound)
         }

@@ -27,7 +27,8 @@ struct PatternProgram: Sendable {
     private(set) var hasAssertions = false
     private let isReversed: Bool
 
-    /// `isReversed`: reads the text backwards. `isSearch`: the match may begin anywhere behind the start, earliest first.
+    /// `isReversed`: reads the text backwards. `isSearch`: the match may begin anywhere behind the start, earliest
+    /// first.
     init(_ node: PatternNode, isReversed: Bool, isSearch: Bool) throws(PatternError) {
         self.isReversed = isReversed
         entry = try compile(node, next: 0)
@@ -64,7 +65,8 @@ struct PatternProgram: Sendable {
             for node in isReversed ? nodes : nodes.reversed() { next = try compile(node, next: next) }
             return next
         case .choice(let nodes):
-            guard var start = try nodes.last.map({ (node) throws(PatternError) in try compile(node, next: next) }) else {
+            guard var start = try nodes.last.map({ (node) throws(PatternError) in try compile(node, next: next) })
+            else {
                 return next
             }
             for node in nodes.dropLast().reversed() {
@@ -82,14 +84,17 @@ struct PatternProgram: Sendable {
                 let loop = try emit(.match)
                 let body = try compile(node, next: loop)
                 instructions[Int(loop)] = isLazy ? .split(next, body) : .split(body, next)
-                next = loop
+                // A body that matches nothing must be able to leave the loop with its own preference, not the loop's:
+                // x* becomes (x+)?, as in RE2.
+                next = node.matchesEmpty ? try emitSplit(body, next, prefersSecond: isLazy) : loop
             }
             for _ in 0..<minimum { next = try compile(node, next: next) }
             return next
         }
     }
 
-    private mutating func emitSplit(_ first: Int32, _ second: Int32, prefersSecond: Bool) throws(PatternError) -> Int32 {
+    private mutating func emitSplit(_ first: Int32, _ second: Int32, prefersSecond: Bool) throws(PatternError) -> Int32
+    {
         try emit(prefersSecond ? .split(second, first) : .split(first, second))
     }
 

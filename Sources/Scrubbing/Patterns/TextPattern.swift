@@ -3,8 +3,8 @@
 /// One automaton finds where the match ends; a second one, for the reversed pattern, finds where it begins. Both learn
 /// their states while they run, so a pattern belongs to one thread at a time; copies are independent.
 ///
-/// Not Swift's `Regex`: that one backtracks (a crafted value can hold it for hours), works on `String`, is not `Sendable`
-/// and is slower by orders of magnitude. The tests hold this one against it.
+/// Not Swift's `Regex`: that one backtracks (a crafted value can hold it for hours), works on `String`, is not
+/// `Sendable` and is slower by orders of magnitude. The tests hold this one against it.
 struct TextPattern: Sendable {
     private var forward: PatternAutomaton
     private var backward: PatternAutomaton

@@ -1,5 +1,3 @@
-import CXXHash
-
 /// The constants of the file format that docs/segment-format.md describes. All integers are little-endian, except trace
 /// ids, which are in wire order (so that bytes compare as ids do).
 enum SegmentFormat {
@@ -22,15 +20,6 @@ enum SegmentFormat {
     static let blockSize = 256 * 1024
     /// No block or section may claim more, so that a damaged length cannot exhaust the memory.
     static let maximumRawSize = 1 << 30
-
-    /// XXH3-64, as everywhere in the store.
-    static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-        XXH3_64bits(bytes.baseAddress, bytes.count)
-    }
-
-    static func checksum(_ bytes: [UInt8]) -> UInt64 { bytes.withUnsafeBytes { checksum($0) } }
-
-    static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.withUnsafeBytes { checksum($0) } }
 }
 
 /// Facts of a row that are wanted without its summary.

@@ -61,7 +61,7 @@ public struct SegmentReader: Sendable {
         }
         let footerOffset = tailOffset - footerLength
         let footerBytes = try Self.read(path, footerOffset, footerLength, fileSystem)
-        guard SegmentFormat.checksum(footerBytes) == footerChecksum else {
+        guard Checksum.of(footerBytes) == footerChecksum else {
             throw SegmentError(.checksumMismatch, path: path, offset: footerOffset, "footer is damaged")
         }
         footer = try SegmentFooter(decoding: footerBytes, path: path, footerOffset: footerOffset)
@@ -141,7 +141,7 @@ public struct SegmentReader: Sendable {
         let length = min(pageSize, footer.tableLength - start)
         let offset = footer.tableOffset + start
         let bytes = try Self.read(path, offset, length, fileSystem)
-        guard SegmentFormat.checksum(bytes) == footer.pages[page].checksum else {
+        guard Checksum.of(bytes) == footer.pages[page].checksum else {
             throw SegmentError(.checksumMismatch, path: path, offset: offset, "trace table is damaged")
         }
         var reader = SegmentByteReader(bytes[...], path: path, baseOffset: offset)
@@ -259,7 +259,7 @@ public struct SegmentReader: Sendable {
 
     private func section(_ section: SegmentFooter.Section, _ name: String) throws(SegmentError) -> [UInt8] {
         let stored = try Self.read(path, section.offset, section.storedLength, fileSystem)
-        guard SegmentFormat.checksum(stored) == section.checksum else {
+        guard Checksum.of(stored) == section.checksum else {
             throw SegmentError(.checksumMismatch, path: path, offset: section.offset, "\(name) is damaged")
         }
         return try SegmentCompression.decompress(

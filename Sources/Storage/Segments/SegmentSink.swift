@@ -95,6 +95,6 @@ public final class SegmentFlush: SinkFlush {
         try fileSystem.writeDurably(bytes, to: path + ".tmp")
         try fileSystem.renameDurably(path + ".tmp", to: path)
         return SegmentReference(
-            path: relativePath, byteCount: UInt64(bytes.count), checksum: SegmentFormat.checksum(bytes))
+            path: relativePath, byteCount: UInt64(bytes.count), checksum: Checksum.of(bytes))
     }
 }

@@ -57,7 +57,7 @@ public struct SegmentWriter: Sendable {
         }
         file.append(footerBytes)
         file.fixed(footerLength)
-        file.fixed(SegmentFormat.checksum(footerBytes))
+        file.fixed(Checksum.of(footerBytes))
         file.append(SegmentFormat.endMagic)
         return file.bytes
     }
@@ -108,7 +108,7 @@ public struct SegmentWriter: Sendable {
         file.append(stored)
         return SegmentFooter.Section(
             offset: offset, storedLength: UInt64(stored.count), rawLength: UInt64(raw.count),
-            checksum: SegmentFormat.checksum(stored))
+            checksum: Checksum.of(stored))
     }
 
     private func appendTable(
@@ -145,7 +145,7 @@ public struct SegmentWriter: Sendable {
         for page in footer.pages.indices {
             let start = Int(footer.tableOffset) + page * pageSize
             let end = min(start + pageSize, file.bytes.count)
-            footer.pages[page].checksum = SegmentFormat.checksum(file.bytes[start..<end])
+            footer.pages[page].checksum = Checksum.of(Array(file.bytes[start..<end]))
         }
     }
 

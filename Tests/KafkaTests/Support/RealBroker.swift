@@ -21,8 +21,6 @@ final class RealBroker: @unchecked Sendable {
         }
     }()
 
-    static var isWanted: Bool { ProcessInfo.processInfo.environment["TAILRACE_REAL_BROKER"] == "1" }
-
     init() throws {
         let script = RealBroker.projectRoot + "/scripts/real-broker.sh"
         let port = try RealBroker.freePort()
@@ -36,16 +34,15 @@ final class RealBroker: @unchecked Sendable {
         let identifier = process.processIdentifier
         RealBroker.runningProcess = identifier
         // The script execs the broker, so the process is the broker itself.
-        atexit { kill(RealBroker.runningProcess, SIGTERM) }
+        // Killed, for tansu 0.6.0 ignores SIGTERM, and it has nothing on disk.
+        atexit { kill(RealBroker.runningProcess, SIGKILL) }
         let admin = try KafkaAdmin(KafkaClientOptions(brokers: bootstrapServers))
         let isUp = eventually(within: 20_000) { (try? admin.listTopics(timeoutMs: 1_000)) != nil }
         guard isUp else {
-            process.terminate()
+            kill(identifier, SIGKILL)
             throw KafkaError(.brokerUnavailable, "no metadata from the real broker within 20 s")
         }
     }
-
-    deinit { process.terminate() }
 
     nonisolated(unsafe) private static var runningProcess: pid_t = 0
 

@@ -1,8 +1,8 @@
 import Foundation
 import TraceModel
 
-/// A second, slow reader of OTLP/JSON on top of Foundation's parser, to hold the fast one against. Knows the lowerCamelCase
-/// names and hex ids of recorded traces only.
+/// A second, slow reader of OTLP/JSON on top of Foundation's parser, to hold the fast one against. Knows the
+/// lowerCamelCase names and hex ids of recorded traces only.
 enum FoundationJSON {
     static func request(_ object: Any) -> [ResourceSpans] {
         list(object, "resourceSpans").map { element in
@@ -25,7 +25,8 @@ enum FoundationJSON {
         Span(
             traceID: TraceID(hex: text(object, "traceId")) ?? TraceID(high: 0, low: 0),
             spanID: SpanID(hex: text(object, "spanId")) ?? SpanID(0),
-            parentSpanID: SpanID(hex: text(object, "parentSpanId")) ?? SpanID(0), traceState: text(object, "traceState"),
+            parentSpanID: SpanID(hex: text(object, "parentSpanId")) ?? SpanID(0),
+            traceState: text(object, "traceState"),
             flags: UInt32(integer(object, "flags")), name: text(object, "name"),
             kind: SpanKind(rawValue: UInt8(integer(object, "kind"))) ?? .unspecified,
             startTime: integer(object, "startTimeUnixNano"), endTime: integer(object, "endTimeUnixNano"),
@@ -58,7 +59,8 @@ enum FoundationJSON {
         case "intValue": return .int((value as? String).flatMap { Int64($0) } ?? (value as? NSNumber)?.int64Value ?? 0)
         case "doubleValue": return .double((value as? NSNumber)?.doubleValue ?? 0)
         case "arrayValue": return .array(list(value, "values").map { Self.value($0) })
-        case "kvlistValue": return .map(list(value, "values").map { Attribute(text($0, "key"), Self.value(member($0, "value"))) })
+        case "kvlistValue":
+            return .map(list(value, "values").map { Attribute(text($0, "key"), Self.value(member($0, "value"))) })
         default: return .empty
         }
     }

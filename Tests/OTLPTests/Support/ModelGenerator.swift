@@ -23,7 +23,8 @@ struct ModelGenerator {
     mutating func span() -> Span {
         Span(
             traceID: TraceID(high: random.next(), low: random.next()), spanID: SpanID(random.next()),
-            parentSpanID: SpanID(random.chance(3) ? 0 : random.next()), traceState: text(), flags: count(), name: text(),
+            parentSpanID: SpanID(random.chance(3) ? 0 : random.next()), traceState: text(), flags: count(),
+            name: text(),
             kind: SpanKind.allCases.randomElement(using: &random) ?? .internal, startTime: time(), endTime: time(),
             attributes: attributes(), droppedAttributesCount: count(),
             events: (0..<random.below(3)).map { _ in
@@ -45,7 +46,8 @@ struct ModelGenerator {
         switch random.below(depth > 3 ? 6 : 8) {
         case 0: .string(text())
         case 1: .bool(random.chance(2))
-        case 2: .int([Int64.min, -1, 0, 1, Int64.max, Int64(bitPattern: random.next())].randomElement(using: &random) ?? 0)
+        case 2:
+            .int([Int64.min, -1, 0, 1, Int64.max, Int64(bitPattern: random.next())].randomElement(using: &random) ?? 0)
         case 3: .double(double())
         case 4: .bytes((0..<random.below(20)).map { _ in UInt8(truncatingIfNeeded: random.next()) })
         case 5: .empty
@@ -56,7 +58,9 @@ struct ModelGenerator {
 
     // NaN is left to a test of its own: it does not equal itself.
     private mutating func double() -> Double {
-        let special = [0, -0.0, 1, -1.5, .infinity, -.infinity, .leastNonzeroMagnitude, .greatestFiniteMagnitude, 0.1, 1e22]
+        let special = [
+            0, -0.0, 1, -1.5, .infinity, -.infinity, .leastNonzeroMagnitude, .greatestFiniteMagnitude, 0.1, 1e22,
+        ]
         if random.chance(2) { return special.randomElement(using: &random) ?? 0 }
         let value = Double(bitPattern: random.next())
         return value.isNaN ? 0 : value
@@ -64,7 +68,8 @@ struct ModelGenerator {
 
     private mutating func text() -> String {
         let pieces = [
-            "", "a", "GET /api/v1/users", "quote\" back\\slash", "\u{0}\u{1}\u{1f}\u{7f}", "\n\r\t", "ünïcödé", "日本語", "👩‍👩‍👧",
+            "", "a", "GET /api/v1/users", "quote\" back\\slash", "\u{0}\u{1}\u{1f}\u{7f}", "\n\r\t", "ünïcödé", "日本語",
+            "👩‍👩‍👧",
             "\u{fffd}\u{10ffff}", "</script>", String(repeating: "long ", count: 60),
         ]
         return (0..<random.below(3)).map { _ in pieces.randomElement(using: &random) ?? "" }.joined()

@@ -50,7 +50,8 @@ enum Reference {
     static func span(_ span: ReferenceSpan) -> Span {
         Span(
             traceID: traceID(Array(span.traceID)), spanID: spanID(Array(span.spanID)),
-            parentSpanID: spanID(Array(span.parentSpanID)), traceState: span.traceState, flags: span.flags, name: span.name,
+            parentSpanID: spanID(Array(span.parentSpanID)), traceState: span.traceState, flags: span.flags,
+            name: span.name,
             kind: UInt8(exactly: span.kind.rawValue).flatMap(SpanKind.init(rawValue:)) ?? .unspecified,
             startTime: span.startTimeUnixNano, endTime: span.endTimeUnixNano, attributes: attributes(span.attributes),
             droppedAttributesCount: span.droppedAttributesCount,
@@ -61,7 +62,8 @@ enum Reference {
             }, droppedEventsCount: span.droppedEventsCount,
             links: span.links.map { link in
                 SpanLink(
-                    traceID: traceID(Array(link.traceID)), spanID: spanID(Array(link.spanID)), traceState: link.traceState,
+                    traceID: traceID(Array(link.traceID)), spanID: spanID(Array(link.spanID)),
+                    traceState: link.traceState,
                     attributes: attributes(link.attributes), droppedAttributesCount: link.droppedAttributesCount,
                     flags: link.flags)
             }, droppedLinksCount: span.droppedLinksCount,
@@ -72,7 +74,8 @@ enum Reference {
 
     static func traceID(_ bytes: [UInt8]) -> TraceID {
         guard bytes.count == 16 else { return TraceID(high: 0, low: 0) }
-        return TraceID(high: bytes[..<8].reduce(0) { $0 << 8 | UInt64($1) }, low: bytes[8...].reduce(0) { $0 << 8 | UInt64($1) })
+        return TraceID(
+            high: bytes[..<8].reduce(0) { $0 << 8 | UInt64($1) }, low: bytes[8...].reduce(0) { $0 << 8 | UInt64($1) })
     }
 
     static func spanID(_ bytes: [UInt8]) -> SpanID {

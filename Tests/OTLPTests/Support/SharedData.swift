@@ -17,7 +17,8 @@ enum SharedData {
         return all.filter { $0.lastPathComponent.hasSuffix(".jsonl.gz") }.sorted { $0.path < $1.path }
     }()
 
-    static let skipReason = "no recorded traces in \(directory.path); set TAILRACE_SHARED to the folder that holds data/"
+    static let skipReason =
+        "no recorded traces in \(directory.path); set TAILRACE_SHARED to the folder that holds data/"
 
     /// The JSON lines of a file. Of long files the first 40 and every 500th: debug builds are slow.
     static func lines(of file: URL) throws -> [[UInt8]] {

@@ -69,7 +69,7 @@ struct SegmentCorruptionTests {
             bad.append(good[..<footerStart])
             bad.append(footer)
             bad.fixed(UInt32(footer.count))
-            bad.fixed(SegmentFormat.checksum(footer))
+            bad.fixed(Checksum.of(footer))
             bad.append(SegmentFormat.endMagic)
             _ = readEverything(bad.bytes)
         }

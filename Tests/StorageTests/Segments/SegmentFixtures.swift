@@ -105,12 +105,16 @@ func keptTrace(
 ) -> KeptTrace {
     // Spread over the whole range, as random ids are.
     let id = TraceID(high: number &* 0x9e37_79b9_7f4a_7c15, low: number)
-    let list = (0..<spans).map { index in
-        Span(
-            traceID: id, spanID: SpanID(number << 16 | UInt64(index + 1)),
-            parentSpanID: SpanID(index == 0 ? 0 : number << 16 | UInt64(index)), name: "step \(index)", kind: .server,
-            startTime: start + UInt64(index), endTime: start + 1000,
-            attributes: [Attribute("text", .string(String(repeating: "x", count: padding)))])
+    let text: AttributeValue = .string(String(repeating: "x", count: padding))
+    var list: [Span] = []
+    for index in 0..<UInt64(spans) {
+        let spanID: UInt64 = number << 16 | (index + 1)
+        let parentID: UInt64 = index == 0 ? 0 : spanID - 1
+        list.append(
+            Span(
+                traceID: id, spanID: SpanID(spanID), parentSpanID: SpanID(parentID), name: "step \(index)",
+                kind: .server, startTime: start + index, endTime: start + 1000,
+                attributes: [Attribute("text", text)]))
     }
     let resource = Resource(attributes: [Attribute("service.name", .string(service))])
     let payload = OTLPEncoder.encode([

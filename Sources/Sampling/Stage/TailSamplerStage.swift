@@ -1,0 +1,96 @@
+public import Pipeline
+
+/// The stage kind `tail_sampler`: windows, policies, decisions.
+public enum TailSamplerStage {
+    static let windowOptions: [StageOption] = [
+        StageOption("max", .duration, default: "30s", summary: "hard cap from a trace's first span"),
+        StageOption("settle", .duration, default: "10s", summary: "time after the root span"),
+        StageOption("idle", .duration, default: "15s", summary: "time after the last span"),
+        StageOption("tick", .duration, default: "1s", summary: "traces whose window closes within a tick are decided together"),
+        StageOption("buffer", .enumeration(["memory"]), default: "memory", summary: "where undecided spans are held"),
+        StageOption("max_bytes", .size, default: "2GiB", summary: "memory for the windows of a worker"),
+    ]
+
+    public static let definition = StageDefinition(
+        kind: "tail_sampler", role: .sampler,
+        summary: "Holds the spans of each trace until its window closes, then keeps or drops the whole trace.",
+        inputs: [.spans],
+        outputs: [
+            OutputPort("kept", .traces, summary: "traces that a policy keeps"),
+            OutputPort("dropped", .summaries, isSide: true, summary: "one summary per dropped trace"),
+        ],
+        options: [
+            StageOption("window", .object(windowOptions), summary: "when a trace's window closes"),
+            StageOption("policies", .any, required: true, summary: "which traces to keep; the first policy that matches counts"),
+            StageOption("decision_horizon", .duration, default: "1h", summary: "how long decisions are remembered for late spans"),
+            StageOption("max_spans_per_trace", .integer(1...100_000_000), default: "100000", summary: "a larger trace is decided at once"),
+            StageOption("max_bytes_per_trace", .size, default: "256MiB", summary: "a larger trace is decided at once"),
+            StageOption("decision_wait", .duration, summary: "the Collector's name for window.max; turns settle and idle off"),
+            StageOption(
+                "decision_wait_after_root_received", .duration,
+                summary: "the Collector's name for window.settle, together with decision_wait"),
+            StageOption(
+                "num_traces", .integer(0...Int64.max),
+                summary: "accepted for the Collector's sake; memory is bounded by window.max_bytes instead"),
+            StageOption(
+                "expected_new_traces_per_sec", .integer(0...Int64.max),
+                summary: "accepted for the Collector's sake; not needed"),
+        ],
+        check: check,
+        make: .sampler { settings, context in
+            WindowSampler(
+                settings: windowSettings(settings), policies: PolicyParser.make(settings), context: context)
+        })
+
+    private static func check(_ settings: StageSettings, _ diagnostics: inout Diagnostics) {
+        PolicyParser.check(settings, &diagnostics)
+        if let wait = settings.value["decision_wait"], let window = settings.value["window"] {
+            diagnostics.error(
+                "decision_wait is the Collector's form of window; write one of the two (window is in line "
+                    + "\(window.location.line))", at: wait.location)
+        }
+        if let settle = settings.value["decision_wait_after_root_received"], settings.value["decision_wait"] == nil {
+            diagnostics.error(
+                "decision_wait_after_root_received goes with decision_wait; here it is window.settle",
+                at: settle.location)
+        }
+        let window = windowSettings(settings)
+        let place = settings.value["window"]?.location ?? settings.value.location
+        if window.tick < 1 { diagnostics.error("window.tick must be at least 1ms", at: place) }
+        if window.max < window.tick {
+            diagnostics.error("window.max \(window.max)ms is shorter than a tick of \(window.tick)ms", at: place)
+        }
+        if window.tick > 0, window.max / window.tick > 1_000_000 {
+            diagnostics.error("window.max is more than a million ticks; use a longer window.tick", at: place)
+        }
+        if let settle = window.settle, settle > window.max, settings.object("window").isSet("settle") {
+            diagnostics.warning("window.settle is longer than window.max and never counts", at: place)
+        }
+    }
+
+    /// The window as the settings state it, in either form.
+    static func windowSettings(_ settings: StageSettings) -> WindowSettings {
+        var window = WindowSettings()
+        let object = settings.object("window")
+        window.max = object.duration("max") ?? window.max
+        window.settle = object.duration("settle")
+        window.idle = object.duration("idle")
+        window.tick = object.duration("tick") ?? window.tick
+        if let wait = settings.duration("decision_wait") {
+            window.max = wait
+            window.settle = settings.duration("decision_wait_after_root_received").flatMap { $0 > 0 ? $0 : nil }
+            window.idle = nil
+            // The window is exact; the tick only groups decisions, and must not be longer than the wait.
+            window.tick = Swift.max(1, Swift.min(window.tick, wait))
+        }
+        window.decisionHorizon = settings.duration("decision_horizon") ?? window.decisionHorizon
+        if let spans = settings.integer("max_spans_per_trace") { window.maximumSpansPerTrace = UInt32(clamping: spans) }
+        if let bytes = settings.size("max_bytes_per_trace") { window.maximumBytesPerTrace = UInt64(clamping: bytes) }
+        return window
+    }
+
+    /// Memory for the windows of a worker, bytes.
+    public static func memoryBudget(_ settings: StageSettings) -> Int {
+        Int(settings.object("window").size("max_bytes") ?? 2 << 30)
+    }
+}

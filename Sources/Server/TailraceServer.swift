@@ -1,0 +1,81 @@
+import Hummingbird
+public import Logging
+public import Query
+
+/// The HTTP server of all roles: queries and the page where there is a store, metrics and health everywhere.
+public struct TailraceServer: Sendable {
+    public struct Configuration: Sendable, Equatable {
+        public var host: String
+        /// 0 takes any free port.
+        public var port: Int
+
+        public init(host: String = "127.0.0.1", port: Int = 16686) {
+            self.host = host
+            self.port = port
+        }
+    }
+
+    private let configuration: Configuration
+    private let store: TraceStore?
+    private let metrics: @Sendable () -> String
+    private let health: @Sendable () -> HealthReport
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - store: nil where the process answers no queries (a worker): only metrics and health are served then.
+    ///   - metrics: the metrics in Prometheus' text format; called per scrape, must not block.
+    ///   - health: called per check, must not block.
+    public init(
+        configuration: Configuration = Configuration(), store: TraceStore?,
+        metrics: @escaping @Sendable () -> String, health: @escaping @Sendable () -> HealthReport,
+        logger: Logger = Logger(label: "tailrace.server")
+    ) {
+        self.configuration = configuration
+        self.store = store
+        self.metrics = metrics
+        self.health = health
+        self.logger = logger
+    }
+
+    /// Serves until the task is cancelled or the surrounding `ServiceGroup` shuts down; signals are the caller's business.
+    ///
+    /// - Parameter onListening: called once with the port, when connections are accepted.
+    public func run(onListening: (@Sendable (Int) async -> Void)? = nil) async throws {
+        try await application(onListening: onListening).run()
+    }
+
+    /// What `run` runs; for tests.
+    package func application(
+        onListening: (@Sendable (Int) async -> Void)? = nil
+    ) -> some ApplicationProtocol {
+        Application(
+            router: router(),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port), serverName: "tailrace"),
+            onServerRunning: { channel in
+                if let onListening { await onListening(channel.localAddress?.port ?? 0) }
+            },
+            logger: logger)
+    }
+
+    private func router() -> Router<BasicRequestContext> {
+        let router = Router(context: BasicRequestContext.self, options: [.autoGenerateHeadEndpoints])
+        router.add(middleware: AnswerMiddleware(logger: logger))
+        router.get("/healthz") { _, _ in
+            // Alive, whatever the state of dependencies: restarting this process would not repair them.
+            Response(.ok, "text/plain; charset=utf-8", Array("ok\n".utf8))
+        }
+        router.get("/readyz") { [health] _, _ in
+            let report = health()
+            return Response.json(TraceJSON.health(report), status: report.isReady ? .ok : .serviceUnavailable)
+        }
+        router.get("/metrics") { [metrics] _, _ in
+            Response(.ok, "text/plain; version=0.0.4; charset=utf-8", Array(metrics().utf8))
+        }
+        if let store {
+            QueryRoutes(store: store, pool: BlockingPool()).add(to: router)
+            router.get("/") { _, _ in TracePage.response() }
+        }
+        return router
+    }
+}

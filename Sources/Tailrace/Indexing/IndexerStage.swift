@@ -1,0 +1,94 @@
+import OTLP
+import Pipeline
+import TraceModel
+
+/// Definition of the stage kind `indexer`: chooses what a kept trace can be found by.
+enum IndexerStage {
+    static let definition = StageDefinition(
+        kind: "indexer", role: .indexer,
+        summary: "Chooses the searchable attributes of a kept trace, and lists its services and operations.",
+        inputs: [.traces], outputs: [OutputPort("traces", .traces, summary: "the traces, with what they can be found by")],
+        options: [
+            StageOption("attributes", .any, required: true,
+                summary: "list of attribute keys, or a file with such a list, for example config/searchable.yaml"),
+            StageOption("max_values_per_key", .integer(1...10_000), default: "20",
+                summary: "different values of one key that are indexed per trace"),
+        ],
+        check: { settings, diagnostics in
+            guard let value = settings.value["attributes"] else { return }
+            do { _ = try keys(settings) } catch { diagnostics.error("\(error)", at: value.location) }
+        },
+        make: .trace { settings, _ in
+            AttributeIndexer(
+                keys: try keys(settings), maximumValues: Int(settings.integer("max_values_per_key") ?? 20))
+        })
+
+    /// The keys, from the pipeline file or from the file that it names.
+    static func keys(_ settings: StageSettings) throws -> [String] {
+        guard let value = settings.value["attributes"] else { return [] }
+        if case .list(let elements) = value.content { return try names(elements) }
+        guard let path = value.scalar else { throw StageError("attributes must be a list of keys or the name of a file") }
+        let document = YAMLLoader.load(path: path, environment: ProcessEnvironment.variables)
+        guard !document.diagnostics.hasErrors, let content = document.value else {
+            throw StageError(
+                document.diagnostics.sorted.first.map(\.description) ?? "\(path) is empty; it needs a list of attribute keys")
+        }
+        let list = content["attributes"] ?? content
+        guard case .list(let elements) = list.content else {
+            throw StageError("\(path) must hold a list of attribute keys under attributes:")
+        }
+        return try names(elements)
+    }
+
+    private static func names(_ elements: [ConfigValue]) throws -> [String] {
+        try elements.map { element in
+            guard let name = element.scalar, !name.isEmpty else {
+                throw StageError("\(element.location): an attribute key must be a text")
+            }
+            return name
+        }
+    }
+}
+
+/// Reads the scrubbed payload of a kept trace: what is indexed has been scrubbed too.
+final class AttributeIndexer: TraceStage {
+    private let keys: Set<String>
+    private let maximumValues: Int
+    /// A longer value is found by nobody; it would only fill the index.
+    private static let maximumValueLength = 256
+
+    init(keys: [String], maximumValues: Int) {
+        self.keys = Set(keys)
+        self.maximumValues = maximumValues
+    }
+
+    func process(_ trace: inout KeptTrace) -> Bool {
+        // The payload was put together from accepted spans; one that cannot be read is stored all the same, unindexed.
+        guard let decoded = try? OTLPDecoder.decode(trace.payload) else { return true }
+        var operations: Set<IndexedOperation> = []
+        var values: [String: Set<String>] = [:]
+        for resourceSpans in decoded {
+            let service = resourceSpans.resource.serviceName ?? ""
+            collect(resourceSpans.resource.attributes, &values)
+            for span in resourceSpans.scopeSpans.flatMap(\.spans) {
+                operations.insert(IndexedOperation(service: service, operation: span.name, kind: span.kind))
+                collect(span.attributes, &values)
+            }
+        }
+        trace.operations = operations.sorted { ($0.service, $0.operation, $0.kind.rawValue) < ($1.service, $1.operation, $1.kind.rawValue) }
+        trace.attributes = values.sorted { $0.key < $1.key }.flatMap { key, values in
+            values.sorted().map { IndexedAttribute(key: key, value: $0) }
+        }
+        return true
+    }
+
+    private func collect(_ attributes: [Attribute], _ values: inout [String: Set<String>]) {
+        for attribute in attributes where keys.contains(attribute.key) {
+            let texts: [String] =
+                if case .array(let elements) = attribute.value { elements.map(\.text) } else { [attribute.value.text] }
+            for text in texts where text.utf8.count <= Self.maximumValueLength {
+                if values[attribute.key, default: []].count < maximumValues { values[attribute.key, default: []].insert(text) }
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import OTLP
+import Pipeline
+import Scrubbing
+import Yams
+
+/// Definition of the stage kind `scrub`.
+enum ScrubStage {
+    static let definition = StageDefinition(
+        kind: "scrub", role: .scrubber,
+        summary: "Removes or changes sensitive data; applied to what is kept, so dropped spans cost nothing.",
+        inputs: [.spans], outputs: [OutputPort("spans", .spans, summary: "the spans, scrubbed")],
+        options: [
+            StageOption("rules", .string, required: true, summary: "file with scrub rules, for example config/scrub.yaml")
+        ],
+        check: { settings, diagnostics in
+            guard let place = settings.value["rules"], let path = place.scalar else { return }
+            do {
+                _ = try load(path)
+            } catch let error as ScrubRuleError {
+                for problem in error.problems {
+                    diagnostics.error(
+                        problem.message,
+                        at: SourceLocation(file: path, line: problem.line ?? 1, column: problem.column ?? 1))
+                }
+            } catch {
+                diagnostics.error("cannot read scrub rules: \(error)", at: place.location)
+            }
+        },
+        make: .scrubber { settings, _ in
+            BytesScrubber(rules: try load(settings.string("rules") ?? ""))
+        })
+
+    static func load(_ path: String) throws -> ScrubRules {
+        let document = YAMLLoader.load(path: path, environment: ProcessEnvironment.variables)
+        if document.diagnostics.hasErrors {
+            throw StageError(document.diagnostics.sorted.map(\.description).joined(separator: "\n"))
+        }
+        guard let node = try Yams.compose(yaml: document.text) else { throw StageError("\(path) is empty") }
+        return try ScrubRules.parse(yaml: expanded(node), file: path)
+    }
+
+    /// Variables in all scalars, with the places kept; those that are not set have been reported by the loader.
+    private static func expanded(_ node: Node) -> Node {
+        let expansion = EnvironmentExpansion(ProcessEnvironment.variables)
+        switch node {
+        case .scalar(let scalar):
+            var problems: [EnvironmentExpansion.Problem] = []
+            let text = expansion.expand(scalar.string, problems: &problems)
+            return .scalar(Node.Scalar(text, scalar.tag, scalar.style, scalar.mark))
+        case .sequence(let sequence):
+            return .sequence(Node.Sequence(sequence.map(expanded), sequence.tag, sequence.style, sequence.mark))
+        case .mapping(let mapping):
+            let pairs = mapping.map { ($0.key, expanded($0.value)) }
+            return .mapping(Node.Mapping(pairs, mapping.tag, mapping.style, mapping.mark))
+        default:
+            return node
+        }
+    }
+}
+
+/// Adapts the scrubbing engine to the stage protocol. One instance per task.
+final class BytesScrubber: SpanScrubber {
+    private var scrubber: Scrubber
+
+    init(rules: ScrubRules) { scrubber = Scrubber(rules: rules) }
+
+    func canChange(attributeKey: String) -> Bool {
+        ScrubPlace.allCases.contains { scrubber.canChange(attributeKey: attributeKey, in: $0) }
+    }
+
+    var canChangeSpanName: Bool { scrubber.canChangeSpanName }
+
+    func scrubSpan(_ message: UnsafeRawBufferPointer, into output: inout [UInt8]) throws(ScanError) {
+        _ = try scrubber.scrubSpan(message, into: &output)
+    }
+
+    func scrubResource(_ message: UnsafeRawBufferPointer, into output: inout [UInt8]) throws(ScanError) {
+        _ = try scrubber.scrubResource(message, into: &output)
+    }
+
+    func scrubScope(_ message: UnsafeRawBufferPointer, into output: inout [UInt8]) throws(ScanError) {
+        _ = try scrubber.scrubScope(message, into: &output)
+    }
+
+    func scrubName(_ name: String) -> String { scrubber.scrubName(name) }
+
+    var counts: [(rule: String, count: UInt64)] {
+        zip(scrubber.rules.names, scrubber.totals).map { ($0, $1) }
+    }
+}

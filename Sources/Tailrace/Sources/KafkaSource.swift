@@ -1,0 +1,234 @@
+import Kafka
+public import Pipeline
+import Synchronization
+
+/// The stage kind `kafka`: partitions of a topic, read in a consumer group.
+///
+/// Offsets are committed only after the manifest is published. One thread polls; rebalances run inside the poll, so that the
+/// worker can flush before a partition goes.
+public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendable {
+    private let topics: [String]
+    private let configuration: KafkaConsumer.Configuration
+    private let clusterName: String?
+    private let continuesAfterLoss: Bool
+    private let stopping = Atomic<Bool>(false)
+    private let state = Mutex(State())
+    /// Set by `run` before the first poll; used by `commit` and `pause` from other threads afterwards.
+    private let consumer = Mutex<KafkaConsumer?>(nil)
+    private weak var host: (any SourceHost)?
+    private var cluster = ""
+    private var ends: [PartitionID: Int64] = [:]
+
+    private struct State {
+        var status = SourceStatus()
+        var paused: Set<PartitionID> = []
+        var nextOffsets: [PartitionID: Int64] = [:]
+    }
+
+    /// - Parameter clusterName: stands for the cluster's id where that is of no use (an embedded broker's is always the same).
+    init(
+        topics: [String], configuration: KafkaConsumer.Configuration, clusterName: String?, continuesAfterLoss: Bool
+    ) {
+        self.topics = topics
+        self.configuration = configuration
+        self.clusterName = clusterName
+        self.continuesAfterLoss = continuesAfterLoss
+    }
+
+    // MARK: - The poll thread
+
+    public func run(_ host: any SourceHost) throws {
+        self.host = host
+        let consumer = try KafkaConsumer(configuration)
+        for option in consumer.unsupportedOptions { host.log("kafka: \(option)") }
+        self.consumer.withLock { $0 = consumer }
+        defer {
+            consumer.close()
+            self.consumer.withLock { $0 = nil }
+        }
+        cluster = try connect(consumer, host)
+        if stopping.load(ordering: .relaxed) { return }
+        try consumer.subscribe(topics: topics, handler: self)
+        while !stopping.load(ordering: .relaxed) {
+            let result = consumer.poll(maxMessages: 1000, timeoutMs: 100)
+            for event in result.events { handle(event, consumer, host) }
+            for batch in result.batches { deliver(batch, consumer, host) }
+            reportEnds(consumer, host)
+        }
+    }
+
+    /// Waits for the cluster's id: it is part of the partitions' identity in the store.
+    private func connect(_ consumer: KafkaConsumer, _ host: any SourceHost) throws -> String {
+        var hasComplained = false
+        while !stopping.load(ordering: .relaxed) {
+            for event in consumer.poll(maxMessages: 1, timeoutMs: 0).events {
+                if case .error(let error) = event {
+                    state.withLock { $0.status.lastError = error.description }
+                    if error.isFatal { throw error }
+                }
+            }
+            if let name = clusterName ?? consumer.clusterID(timeoutMs: 2000) {
+                state.withLock { $0.status.isConnected = true }
+                return name
+            }
+            if !hasComplained {
+                hasComplained = true
+                host.log(
+                    "kafka: no broker answers at \(configuration.client.brokers); trying again until one does")
+            }
+        }
+        return ""
+    }
+
+    private func deliver(_ batch: KafkaMessageBatch, _ consumer: KafkaConsumer, _ host: any SourceHost) {
+        let partition = id(batch.partition)
+        state.withLock { state in
+            state.status.isConnected = true
+            if let last = batch.lastOffset { state.nextOffsets[partition] = last + 1 }
+        }
+        host.deliver(KafkaRecordBatch(partition: partition, batch: batch))
+    }
+
+    /// A partition is at its end when the next offset is the end of the log as of the last fetch. (End-of-partition events
+    /// moved positions in librdkafka 2.2.0 to 2.13.1, so they are not used.)
+    private func reportEnds(_ consumer: KafkaConsumer, _ host: any SourceHost) {
+        let next = state.withLock { $0.nextOffsets }
+        var lag: [PartitionID: Int64] = [:]
+        for (partition, offset) in next {
+            guard let end = consumer.watermarks(of: KafkaPartition(topic: partition.topic, partition: partition.partition))
+            else { continue }
+            lag[partition] = max(0, end.high - offset)
+            if offset >= end.high, ends[partition] != offset {
+                ends[partition] = offset
+                host.reachedEnd(partition)
+            }
+        }
+        state.withLock { $0.status.lag = lag }
+    }
+
+    private func handle(_ event: KafkaEvent, _ consumer: KafkaConsumer, _ host: any SourceHost) {
+        switch event {
+        case .error(let error):
+            let isNew = state.withLock { state in
+                defer { state.status.lastError = error.description }
+                if error.code == .brokerUnavailable { state.status.isConnected = false }
+                return state.status.lastError != error.description
+            }
+            if isNew { host.log("kafka: \(error)") }
+        case .partitionError(let partition, let error):
+            host.log("kafka: \(partition): \(error)")
+        case .offsetOutOfRange(let partition, let offset, let error):
+            outOfRange(partition, offset, error, consumer, host)
+        case .committed(_, let error):
+            if let error { host.log("kafka: offsets were not committed: \(error)") }
+        case .partitionEnd: break
+        }
+    }
+
+    /// A position that the log does not have: retention was shorter than the outage, or the topic was made anew. Never silent.
+    private func outOfRange(
+        _ partition: KafkaPartition, _ offset: Int64, _ error: KafkaError, _ consumer: KafkaConsumer,
+        _ host: any SourceHost
+    ) {
+        do {
+            let log = try consumer.queryWatermarks(of: partition, timeoutMs: 5000)
+            let explanation =
+                offset > log.high
+                ? "the log ends at \(log.high): the topic was recreated or truncated"
+                : "the log starts at \(log.low): retention removed what was not read yet"
+            let action =
+                continuesAfterLoss
+                ? "going on at the start of the log (on_data_loss: continue)"
+                : "the partition is stopped; set on_data_loss: continue to go on at the start of the log"
+            host.dataLoss(
+                id(partition), from: offset, to: log.low, explanation: explanation + "; " + action)
+            if continuesAfterLoss { try consumer.seek([partition: log.low]) }
+        } catch {
+            host.log("kafka: \(partition) at offset \(offset): \(error)")
+        }
+    }
+
+    // MARK: - KafkaRebalanceHandler
+
+    public func assigned(_ partitions: [KafkaPartition]) -> [KafkaPartition: Int64] {
+        guard let host else { return [:] }
+        do {
+            let starts = try host.assign(partitions.map(id))
+            ends = [:]
+            state.withLock { state in
+                for partition in partitions { state.nextOffsets[id(partition)] = starts[id(partition)] }
+            }
+            return Dictionary(
+                uniqueKeysWithValues: partitions.compactMap { partition in
+                    starts[id(partition)].map { (partition, $0) }
+                })
+        } catch {
+            // Without its state a partition must not be read: the group's offsets would be wrong by a window.
+            host.log("kafka: cannot take over partitions: \(error)")
+            stop()
+            return [:]
+        }
+    }
+
+    public func revoked(_ partitions: [KafkaPartition], lost: Bool) {
+        host?.revoke(partitions.map(id), lost: lost)
+        state.withLock { state in
+            for partition in partitions {
+                state.nextOffsets[id(partition)] = nil
+                state.status.lag[id(partition)] = nil
+            }
+        }
+    }
+
+    private func id(_ partition: KafkaPartition) -> PartitionID {
+        PartitionID(cluster: cluster, topic: partition.topic, partition: partition.partition)
+    }
+
+    // MARK: - Other threads
+
+    public func stop() { stopping.store(true, ordering: .relaxed) }
+
+    public func pause(_ partitions: [PartitionID]) { change(partitions) { try $0.pause($1) } }
+
+    public func resume(_ partitions: [PartitionID]) { change(partitions) { try $0.resume($1) } }
+
+    private func change(_ partitions: [PartitionID], _ body: (KafkaConsumer, [KafkaPartition]) throws -> Void) {
+        guard let consumer = consumer.withLock({ $0 }) else { return }
+        let names = partitions.map { KafkaPartition(topic: $0.topic, partition: $0.partition) }
+        do { try body(consumer, names) } catch { host?.log("kafka: \(error)") }
+    }
+
+    public func commit(_ offsets: [PartitionID: CommittedOffset], wait: Bool) throws {
+        guard let consumer = consumer.withLock({ $0 }) else { return }
+        var list: [KafkaPartition: KafkaCommittedOffset] = [:]
+        for (partition, offset) in offsets {
+            list[KafkaPartition(topic: partition.topic, partition: partition.partition)] =
+                KafkaCommittedOffset(offset: offset.offset, metadata: offset.metadata)
+        }
+        try consumer.commit(list, wait: wait, timeoutMs: 2000)
+    }
+
+    public var status: SourceStatus { state.withLock { $0.status } }
+}
+
+/// A batch of Kafka's messages as the worker sees it: the bytes stay librdkafka's until `release`.
+final class KafkaRecordBatch: RecordBatch, @unchecked Sendable {
+    let partition: PartitionID
+    private let batch: KafkaMessageBatch
+
+    init(partition: PartitionID, batch: KafkaMessageBatch) {
+        self.partition = partition
+        self.batch = batch
+    }
+
+    var count: Int { batch.count }
+    var byteCount: Int { batch.byteCount }
+
+    func record(at index: Int) -> SourceRecord {
+        SourceRecord(
+            offset: batch.offset(index), timestamp: batch.timestampMs(index),
+            key: batch.key(index) ?? UnsafeRawBufferPointer(start: nil, count: 0), payload: batch.payload(index))
+    }
+
+    func release() { batch.destroy() }
+}

@@ -1,0 +1,57 @@
+import Kafka
+import Pipeline
+
+/// Definition of the stage kind `kafka`.
+enum KafkaSourceStage {
+    static let definition = StageDefinition(
+        kind: "kafka", role: .source, summary: "Reads records of spans from a Kafka topic in a consumer group.",
+        inputs: [],
+        outputs: [
+            OutputPort("spans", .spans, summary: "spans of the records"),
+            OutputPort("rejected", .rejects, isSide: true, summary: "records that cannot be decoded, unchanged"),
+        ],
+        options: [
+            KafkaOptions.brokers,
+            StageOption("topic", .string, required: true, summary: "the topic to read"),
+            StageOption("group", .string, default: "tailrace", summary: "the consumer group; workers of one pipeline share it"),
+            StageOption(
+                "encoding", .enumeration(RecordEncoding.allCases.map(\.rawValue)), default: "otlp_proto",
+                summary: "how records are encoded"),
+            StageOption(
+                "max_record_bytes", .size, default: "16MiB", summary: "a larger record goes to the dead letters"),
+            StageOption("start", .enumeration(["earliest", "latest"]), default: "earliest",
+                summary: "where a group starts that has committed nothing"),
+            StageOption("on_data_loss", .enumeration(["stop", "continue"]), default: "stop",
+                summary: "what to do when records that were not read yet are gone from the log"),
+            StageOption("assignment", .enumeration(["cooperative", "eager"]), default: "cooperative",
+                summary: "how partitions move in a rebalance; all workers must agree"),
+            StageOption("instance_id", .string,
+                summary: "static membership: a restart within the session timeout keeps its partitions"),
+            StageOption("session_timeout", .duration, default: "45s", summary: "after this silence a worker has lost its partitions"),
+            StageOption("fetch_queue_bytes", .size, default: "64MiB", summary: "bytes fetched ahead of the worker"),
+            KafkaOptions.client,
+        ],
+        check: { settings, diagnostics in
+            if let timeout = settings.duration("session_timeout"), timeout < 6000,
+                let place = settings.value["session_timeout"]
+            {
+                diagnostics.error(
+                    "session_timeout must be at least 6s, so that a last flush fits into it", at: place.location)
+            }
+        },
+        make: .source { settings, environment in
+            var configuration = KafkaConsumer.Configuration(
+                client: KafkaOptions.client(settings), groupID: settings.string("group"))
+            configuration.startAt = settings.string("start") == "latest" ? .latest : .earliest
+            configuration.assignmentStrategy = settings.string("assignment") == "eager" ? .eager : .cooperativeSticky
+            configuration.groupInstanceID = settings.string("instance_id")
+            if let timeout = settings.duration("session_timeout") {
+                configuration.sessionTimeoutMs = Int(timeout)
+                configuration.heartbeatIntervalMs = min(3000, Int(timeout) / 3)
+            }
+            if let bytes = settings.size("fetch_queue_bytes") { configuration.queuedMaxKBytes = max(1024, Int(bytes >> 10)) }
+            return KafkaSource(
+                topics: [settings.string("topic") ?? ""], configuration: configuration,
+                clusterName: environment.clusterName, continuesAfterLoss: settings.string("on_data_loss") == "continue")
+        })
+}

@@ -1,3 +1,0 @@
-import Yams
-import Logging
-@main struct M { static func main() {} }

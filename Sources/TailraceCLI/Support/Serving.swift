@@ -1,0 +1,77 @@
+import Logging
+import Pipeline
+import Query
+import Server
+import Storage
+import Tailrace
+import UnixSignals
+
+extension StoreCatalog: SegmentCatalog {}
+
+/// Runs the HTTP server until a signal comes, then the clean-up.
+enum Serving {
+    static func store(_ directory: String) -> TraceStore {
+        let layout = StoreLayout(root: directory)
+        return TraceStore(catalog: StoreCatalog(layout: layout), layout: layout)
+    }
+
+    static func health(_ worker: TailraceWorker) -> HealthReport {
+        let health = worker.health
+        return HealthReport(
+            ready: health.isReady,
+            dependencies: health.dependencies.map {
+                HealthReport.Dependency(name: $0.name, state: $0.state, detail: $0.detail)
+            })
+    }
+
+    /// - Parameters:
+    ///   - whileRunning: runs beside the server; returning ends everything.
+    ///   - drain: called once after SIGTERM or SIGINT, before the server ends; blocks.
+    static func run(
+        _ server: TailraceServer, address: ListenAddress, onListening: @escaping @Sendable (Int) -> Void = { _ in },
+        whileRunning: @escaping @Sendable () async throws -> Void = { try await Task.sleep(for: .seconds(1 << 30)) },
+        drain: @escaping @Sendable () -> Void
+    ) async throws {
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                do {
+                    try await server.run(onListening: { onListening($0) })
+                } catch is CancellationError {
+                } catch {
+                    throw CommandFailure("cannot listen on \(address.host):\(address.port): \(error)")
+                }
+            }
+            group.addTask {
+                for await _ in signals { return }
+            }
+            group.addTask { try await whileRunning() }
+            // Whatever ends first ends the others: the server with an error, the signal, or the work itself.
+            do {
+                try await group.next()
+            } catch {
+                await blocking(drain)
+                group.cancelAll()
+                throw error
+            }
+            // Metrics and health are served until everything is stored.
+            await blocking(drain)
+            group.cancelAll()
+        }
+    }
+
+    /// Runs blocking work on a thread of its own: the pool of Swift's tasks has as many threads as cores.
+    static func blocking(_ work: @escaping @Sendable () -> Void) async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            do {
+                _ = try NamedThread(name: "drain") {
+                    work()
+                    continuation.resume()
+                }
+            } catch {
+                work()
+                continuation.resume()
+            }
+        }
+    }
+}
