@@ -42,7 +42,7 @@ let package = Package(
             name: "Scrubbing",
             dependencies: ["TraceModel", "OTLP", "Pipeline", .product(name: "Yams", package: "Yams")]),
         .target(name: "Storage", dependencies: ["TraceModel", "OTLP", "Pipeline", "CZstd", "CXXHash"]),
-        .target(name: "Query", dependencies: ["TraceModel", "OTLP", "Storage"]),
+        .target(name: "Query", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage"]),
         .target(name: "DemoTraffic", dependencies: ["TraceModel", "OTLP"]),
         .target(
             name: "Server",
@@ -65,6 +65,31 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]),
+
+        .testTarget(
+            name: "OTLPTests",
+            dependencies: ["OTLP", "TraceModel", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
+        .testTarget(name: "KafkaTests", dependencies: ["Kafka"]),
+        .testTarget(
+            name: "PipelineTests", dependencies: ["Pipeline", "OTLP", "TraceModel", "Sampling", "Storage", "Tailrace"]),
+        .testTarget(name: "SamplingTests", dependencies: ["Sampling", "Pipeline", "OTLP", "TraceModel"]),
+        .testTarget(
+            name: "ScrubbingTests", dependencies: ["Scrubbing", "OTLP", .product(name: "Yams", package: "Yams")]),
+        .testTarget(name: "StorageTests", dependencies: ["Storage", "Pipeline", "OTLP", "TraceModel", "Sampling"]),
+        .testTarget(name: "QueryTests", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Query"]),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: [
+                "TraceModel", "OTLP", "Pipeline", "Storage", "Query", "Server",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+            ]),
+        .testTarget(name: "DemoTrafficTests", dependencies: ["DemoTraffic", "TraceModel"]),
+        .testTarget(
+            name: "ProjectTests",
+            dependencies: [
+                "Tailrace", "Pipeline", "OTLP", "TraceModel", "Storage", .product(name: "Yams", package: "Yams"),
             ]),
     ]
 )

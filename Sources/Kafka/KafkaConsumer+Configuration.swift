@@ -98,8 +98,6 @@ extension KafkaConsumer {
         try builder.set("fetch.message.max.bytes", configuration.fetchMessageMaxBytes)
         try builder.set("fetch.max.bytes", 64 << 20)
         try builder.set("receive.message.max.bytes", configuration.receiveMessageMaxBytes)
-        // How long a subscribed topic may be missing before that is an error; the default is 30 s.
-        try builder.set("topic.metadata.propagation.max.ms", 5_000)
         try builder.set("enable.partition.eof", configuration.reportPartitionEnd ? "true" : "false")
         try builder.set("statistics.interval.ms", configuration.statisticsIntervalMs)
         try builder.set(configuration.client, reserved: reserved)

@@ -95,7 +95,11 @@ extension KafkaConsumer {
         guard let topic = message.pointee.rkt else { return .error(KafkaError(error, text)) }
         let name = String(cString: rd_kafka_topic_name(topic))
         let partition = KafkaPartition(topic: name, partition: message.pointee.partition)
-        guard partition.partition >= 0 else { return .error(KafkaError(error, "topic \(name): \(text)")) }
+        // Errors of a whole topic come with partition 0 filled in (measured with 2.16.0), so the code decides.
+        let code = KafkaError.Code(error)
+        guard partition.partition >= 0, code != .unknownTopic, code != .authorization else {
+            return .error(KafkaError(error, "topic \(name): \(text)"))
+        }
         let offset = message.pointee.offset
         switch error {
         case RD_KAFKA_RESP_ERR__PARTITION_EOF:

@@ -3,7 +3,7 @@ public enum KafkaEvent: Sendable {
     /// A failure of the whole client: broker away, authentication, fenced, unknown topic. librdkafka goes on retrying
     /// unless `isFatal`.
     case error(KafkaError)
-    /// A failure of one partition.
+    /// A failure of one partition. A topic that is missing or forbidden is an `error`, whatever partition met it.
     case partitionError(KafkaPartition, KafkaError)
     /// The position is not in the log and the policy is not to choose another one silently. The partition delivers
     /// nothing more until `seek` is called.

@@ -27,8 +27,8 @@ final class Rebalancer {
 
     func endPoll() { rows = UnsafeMutableBufferPointer(start: nil, count: 0) }
 
-    // Ending the batch call with rd_kafka_yield in the callback would be simpler, but rd_kafka_destroy then never returns
-    // (measured with 2.0.2 and 2.16.0, the yield being the only difference; why is not known).
+    // Ending the batch call with rd_kafka_yield in the callback would be simpler, but rd_kafka_destroy then never
+    // returns (measured with 2.0.2 and 2.16.0, the yield being the only difference; why is not known).
     private func markStale(_ revoked: Set<KafkaPartition>) {
         for row in rows {
             guard let message = row else { return }

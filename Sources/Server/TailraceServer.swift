@@ -23,8 +23,8 @@ public struct TailraceServer: Sendable {
 
     /// - Parameters:
     ///   - store: nil where the process answers no queries (a worker): only metrics and health are served then.
-    ///   - metrics: the metrics in Prometheus' text format; called per scrape, must not block.
-    ///   - health: called per check, must not block.
+    ///   - metrics: the metrics in Prometheus' text format; called per scrape, may block for a moment.
+    ///   - health: called per check, may block for a moment.
     public init(
         configuration: Configuration = Configuration(), store: TraceStore?,
         metrics: @escaping @Sendable () -> String, health: @escaping @Sendable () -> HealthReport,
@@ -61,16 +61,18 @@ public struct TailraceServer: Sendable {
     private func router() -> Router<BasicRequestContext> {
         let router = Router(context: BasicRequestContext.self, options: [.autoGenerateHeadEndpoints])
         router.add(middleware: AnswerMiddleware(logger: logger))
+        // Apart from the queries' threads: a crowd of slow searches must not make the process look dead.
+        let pool = BlockingPool(threadLimit: 2, queueLimit: 32)
         router.get("/healthz") { _, _ in
             // Alive, whatever the state of dependencies: restarting this process would not repair them.
             Response(.ok, "text/plain; charset=utf-8", Array("ok\n".utf8))
         }
         router.get("/readyz") { [health] _, _ in
-            let report = health()
+            let report = try await pool.run { health() }
             return Response.json(TraceJSON.health(report), status: report.isReady ? .ok : .serviceUnavailable)
         }
         router.get("/metrics") { [metrics] _, _ in
-            Response(.ok, "text/plain; version=0.0.4; charset=utf-8", Array(metrics().utf8))
+            Response(.ok, "text/plain; version=0.0.4; charset=utf-8", try await pool.run { Array(metrics().utf8) })
         }
         if let store {
             QueryRoutes(store: store, pool: BlockingPool()).add(to: router)

@@ -53,7 +53,9 @@ final class TemporaryStore {
 
     deinit {
         let files = LocalFileSystem()
-        for name in (try? files.list(layout.segments + "/w")) ?? [] { try? files.remove(layout.segments + "/w/" + name) }
+        for name in (try? files.list(layout.segments + "/w")) ?? [] {
+            try? files.remove(layout.segments + "/w/" + name)
+        }
         for directory in [layout.segments + "/w", layout.segments, layout.root] { rmdir(directory) }
     }
 

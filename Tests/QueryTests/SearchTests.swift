@@ -16,10 +16,13 @@ struct SearchTests {
         let store = TemporaryStore()
         try store.add([
             kept(1, service: "checkout", operation: "GET /", start: 1000, duration: 100, tags: ["http.status": "200"]),
-            kept(2, service: "cart", operation: "POST /", start: 2000, duration: 500, errors: 1, tags: ["http.status": "500"]),
+            kept(
+                2, service: "cart", operation: "POST /", start: 2000, duration: 500, errors: 1,
+                tags: ["http.status": "500"]),
         ])
         try store.add([
-            kept(3, service: "checkout", operation: "POST /", start: 3000, duration: 50,
+            kept(
+                3, service: "checkout", operation: "POST /", start: 3000, duration: 50,
                 tags: ["http.status": "500", "tier": "gold"], extraOperations: [("payment", "charge")]),
             kept(4, service: "cart", operation: "GET /", start: 4000, duration: 2000),
         ])
@@ -36,7 +39,8 @@ struct SearchTests {
         #expect(try ids(store) { $0.maxDuration = 100 } == [3, 1])
         #expect(try ids(store) { $0.tags = [.init(key: "http.status", value: "500")] } == [3, 2])
         #expect(
-            try ids(store) { $0.tags = [.init(key: "http.status", value: "500"), .init(key: "tier", value: "gold")] } == [3])
+            try ids(store) { $0.tags = [.init(key: "http.status", value: "500"), .init(key: "tier", value: "gold")] }
+                == [3])
         #expect(try ids(store) { $0.tags = [.init(key: "tier", value: "500")] } == [])
         // A trace is in the range where any of it is.
         #expect(try ids(store) { ($0.from, $0.to) = (2400, 3000) } == [3, 2])

@@ -45,7 +45,9 @@ struct TraceLookupTests {
 
     @Test func clientAndServerSpansWithOneIDAreBothKept() throws {
         let store = TemporaryStore()
-        try store.add([kept(1, spans: [span(1, 7, kind: .client), span(1, 7, kind: .server), span(1, 7, kind: .client)])])
+        try store.add([
+            kept(1, spans: [span(1, 7, kind: .client), span(1, 7, kind: .server), span(1, 7, kind: .client)])
+        ])
         #expect(try store.store.trace(id(1))?.spanCount == 2)
     }
 

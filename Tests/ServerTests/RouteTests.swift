@@ -18,9 +18,11 @@ struct RouteTests {
     private func get(_ paths: [String], isReady: Bool = true, withStore: Bool = true) async throws -> [Answer] {
         let fixture = try ServerFixture()
         let server = TailraceServer(
-            configuration: .init(port: 0), store: withStore ? fixture.store : nil, metrics: { "tailrace_spans_total 5\n" },
+            configuration: .init(port: 0), store: withStore ? fixture.store : nil,
+            metrics: { "tailrace_spans_total 5\n" },
             health: {
-                HealthReport(ready: isReady, dependencies: [.init(name: "kafka", state: isReady ? "ok" : "down", detail: "d")])
+                HealthReport(
+                    ready: isReady, dependencies: [.init(name: "kafka", state: isReady ? "ok" : "down", detail: "d")])
             })
         return try await server.application().test(.router) { client in
             var answers: [Answer] = []
@@ -28,7 +30,8 @@ struct RouteTests {
                 let response = try await client.executeRequest(uri: path, method: .get, headers: [:], body: nil)
                 answers.append(
                     Answer(
-                        status: Int(response.status.code), text: String(buffer: response.body), headers: response.headers))
+                        status: Int(response.status.code), text: String(buffer: response.body),
+                        headers: response.headers))
             }
             return answers
         }
@@ -36,7 +39,8 @@ struct RouteTests {
 
     private func get(_ path: String) async throws -> Answer { try await get([path])[0] }
 
-    @Test(arguments: ["/v1/traces/", "/trace/"]) func aTraceIsAnsweredAsOTLPWithItsDecision(prefix: String) async throws {
+    @Test(arguments: ["/v1/traces/", "/trace/"]) func aTraceIsAnsweredAsOTLPWithItsDecision(prefix: String) async throws
+    {
         let answer = try await get(prefix + "abc0000000000000001")
         #expect(answer.status == 200)
         #expect(answer.headers[.contentType] == "application/json")
@@ -46,17 +50,20 @@ struct RouteTests {
         #expect(answer.text.contains(#""startTimeUnixNano":"1700000000000000000""#))
         #expect(
             answer.text.contains(
-                #""decision":{"decision":"keep","policy":"errors","probability":0.25,"policyVersion":3,"trigger":"idle","#))
+                #""decision":{"decision":"keep","policy":"errors","probability":0.25,"policyVersion":3,"trigger":"idle","#
+            ))
         #expect(answer.text.contains(#""reason":"says \"why\"""#))
         // Readers of OTLP/JSON take it as it is.
-        let decoded = try OTLPJSONDecoder.decode(Array(answer.text.utf8))
-        #expect(decoded.resourceSpans.first?.scopeSpans.first?.spans.first?.traceID == ServerFixture.failed)
+        let decoded = try OTLPDecoder.decode(OTLPJSONDecoder.decode(Array(answer.text.utf8)).protobuf)
+        #expect(decoded.first?.scopeSpans.first?.spans.first?.traceID == ServerFixture.failed)
     }
 
     @Test func aTraceThatIsNotThereIsA404() async throws {
         let answer = try await get("/v1/traces/77")
         #expect(answer.status == 404)
-        #expect(answer.text.hasPrefix(#"{"error":{"code":"not_found","message":"no trace 00000000000000000000000000000077"#))
+        #expect(
+            answer.text.hasPrefix(#"{"error":{"code":"not_found","message":"no trace 00000000000000000000000000000077"#)
+        )
     }
 
     @Test(arguments: ["xyz", "0", "123456789012345678901234567890123", "12%2034"])
@@ -67,11 +74,15 @@ struct RouteTests {
     }
 
     @Test(arguments: [
-        ("", 3), ("service=checkout", 1), ("service_name=cart", 2), ("service=cart&operation=GET+%2F", 2), ("error=true", 1),
-        ("error=false", 2), ("tag=error:true", 1), ("tag=error=true", 1), ("min_duration=1s", 1), ("max_duration=79.9ms", 1),
+        ("", 3), ("service=checkout", 1), ("service_name=cart", 2), ("service=cart&operation=GET+%2F", 2),
+        ("error=true", 1),
+        ("error=false", 2), ("tag=error:true", 1), ("tag=error=true", 1), ("min_duration=1s", 1),
+        ("max_duration=79.9ms", 1),
         ("tag=http.url%3Dhttp://cart:80/?a%3Db%26c%3Dd", 2), ("tag=http.url:http://cart:80/?a%3Db%26c%3Dd", 2),
-        ("start_time=2023-11-14T22:13:21Z", 1), ("start_time=1700000001", 1), ("end_time=1699999999999", 0), ("time_range=5m", 0),
-        ("end_time=1700000060&time_range=5m", 3), ("limit=2", 2), ("service=&operation=&limit=3", 3), ("service=cart&error=true", 0),
+        ("start_time=2023-11-14T22:13:21Z", 1), ("start_time=1700000001", 1), ("end_time=1699999999999", 0),
+        ("time_range=5m", 0),
+        ("end_time=1700000060&time_range=5m", 3), ("limit=2", 2), ("service=&operation=&limit=3", 3),
+        ("service=cart&error=true", 0),
     ])
     func aSearchFindsWhatItAsksFor(query: String, count: Int) async throws {
         for answer in try await get(["/v1/traces?" + query, "/search?" + query]) {
@@ -102,7 +113,8 @@ struct RouteTests {
         ("limit=0", "limit"), ("limit=1501", "limit"), ("limit=x", "limit"), ("error=maybe", "error"),
         ("min_duration=5", "min_duration"), ("max_duration=fast", "max_duration"),
         ("min_duration=2s&max_duration=1s", "max_duration"), ("tag=novalue", "tag"), ("tag=%3Dx", "tag"),
-        ("start_time=noon", "start_time"), ("end_time=noon", "end_time"), ("start_time=1700000001&end_time=1700000000", "end_time"),
+        ("start_time=noon", "start_time"), ("end_time=noon", "end_time"),
+        ("start_time=1700000001&end_time=1700000000", "end_time"),
         ("start_time=1&time_range=5m", "time_range"), ("cursor=zzz", "cursor"), ("service=a&service=b", "service"),
         ("service=a&service_name=b", "service_name"), ("error=false&tag=error:true", "tag"), ("service=%zz", "service"),
         ("limt=5", "limt"), ("q=%7B%7D", "q"),
@@ -121,7 +133,9 @@ struct RouteTests {
     }
 
     @Test func servicesAndOperationsAreListed() async throws {
-        let answers = try await get(["/v1/services", "/v1/operations?service=cart", "/v1/operations", "/v1/services?x=1"])
+        let answers = try await get([
+            "/v1/services", "/v1/operations?service=cart", "/v1/operations", "/v1/services?x=1",
+        ])
         #expect(answers[0].text == #"{"services":["cart","checkout"]}"#)
         #expect(answers[1].text == #"{"operations":[{"name":"GET /","spanKind":"server"}]}"#)
         #expect(answers[2].status == 400)
@@ -154,7 +168,8 @@ struct RouteTests {
         #expect(page.text.components(of: "nonce=\"\(nonce)\"") == 2)
         #expect(policy != answers[1].headers[.contentSecurityPolicy])
         // Works offline, and puts no text of a span into markup.
-        for forbidden in ["http://", "https://", "innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval("] {
+        for forbidden in ["http://", "https://", "innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval("]
+        {
             #expect(!page.text.contains(forbidden), "\(forbidden)")
         }
     }

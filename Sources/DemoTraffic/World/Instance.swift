@@ -26,10 +26,10 @@ extension Instance {
                 instances.append(instance)
             }
         }
-        // Whatever the seed, someone's clock is off by seconds: this is the case that viewers have to cope with.
+        // Whatever the seed, one clock is visibly off: this is the case that viewers have to cope with.
         let worst = random.index(below: instances.count)
         if configuration.clockSkew {
-            instances[worst].skew = Int64(random.double(in: 1...6) * 1e9) * (random.chance(0.5) ? 1 : -1)
+            instances[worst].skew = Int64(random.double(in: 0.2...0.8) * 1e9) * (random.chance(0.5) ? 1 : -1)
         }
         return instances
     }

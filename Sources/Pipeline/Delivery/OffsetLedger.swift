@@ -45,24 +45,28 @@ package struct OffsetLedger: Sendable {
     /// Marks refs of the record entered last as outstanding.
     package mutating func take(_ indices: borrowing [UInt32]) {
         guard let record = records.last else { return }
+        var count = 0
         if indices.count == Int(record.spanCount) {
-            setBits(from: record.firstBit, count: UInt64(record.spanCount), to: true)
+            count = changeBits(from: record.firstBit, count: UInt64(record.spanCount), to: true)
         } else {
             for index in 0..<indices.count where indices[index] < record.spanCount {
-                setBits(from: record.firstBit + UInt64(indices[index]), count: 1, to: true)
+                count += changeBits(from: record.firstBit + UInt64(indices[index]), count: 1, to: true)
             }
         }
-        records[records.count - 1].outstanding = UInt32(indices.count)
-        outstandingCount += indices.count
+        records[records.count - 1].outstanding += UInt32(count)
+        outstandingCount += count
     }
 
-    /// Ends custody of `count` refs from `firstIndex` on.
+    /// Ends custody of `count` refs from `firstIndex` on. Refs that are not in custody do not count: a sampler that reports
+    /// one twice must not make the watermark pass another.
     package mutating func done(offset: Int64, firstIndex: UInt32, count: UInt32) {
         guard let position = position(of: offset) else { return }
         let record = records[position]
-        setBits(from: record.firstBit + UInt64(firstIndex), count: UInt64(count), to: false)
-        records[position].outstanding -= min(count, record.outstanding)
-        outstandingCount -= Int(count)
+        guard firstIndex < record.spanCount else { return }
+        let within = min(count, record.spanCount - firstIndex)
+        let ended = changeBits(from: record.firstBit + UInt64(firstIndex), count: UInt64(within), to: false)
+        records[position].outstanding -= UInt32(ended)
+        outstandingCount -= ended
         if position == head { popFinished() }
     }
 
@@ -133,7 +137,9 @@ package struct OffsetLedger: Sendable {
         words[Int(index / 64 - firstWord)] & (1 << (index % 64)) != 0
     }
 
-    private mutating func setBits(from first: UInt64, count: UInt64, to value: Bool) {
+    /// Returns how many bits had the other value.
+    private mutating func changeBits(from first: UInt64, count: UInt64, to value: Bool) -> Int {
+        var changed = 0
         var bit = first
         let end = first + count
         while bit < end {
@@ -141,9 +147,13 @@ package struct OffsetLedger: Sendable {
             let inWord = bit % 64
             let span = min(64 - inWord, end - bit)
             let mask = (span == 64 ? UInt64.max : (1 << span) - 1) << inWord
-            if value { words[word] |= mask } else { words[word] &= ~mask }
+            let before = words[word]
+            let after = value ? before | mask : before & ~mask
+            changed += (before ^ after).nonzeroBitCount
+            words[word] = after
             bit += span
         }
+        return changed
     }
 
     /// Offsets are nearly consecutive (gaps come from compaction and transactions): the guess is mostly right.

@@ -1,6 +1,6 @@
 extension Diagnostics {
-    /// All diagnostics for a terminal, in the order of the files, one below the other and ending in a newline; each with
-    /// its line of the source and a caret under the place.
+    /// All diagnostics for a terminal, in the order of the files, one below the other and ending in a newline; each
+    /// with its line of the source and a caret under the place.
     ///
     /// - Parameter sources: texts of files by their names; a diagnostic of another file is shown without its line.
     public func rendered(sources: [String: String] = [:]) -> String {

@@ -1,5 +1,5 @@
-/// Expands `${VAR}`, `${VAR:-default}` and `$$` in a scalar. `${env:VAR}`, the OpenTelemetry Collector's form, is the same
-/// as `${VAR}`, so that its files can be pasted.
+/// Expands `${VAR}`, `${VAR:-default}` and `$$` in a scalar. `${env:VAR}`, the OpenTelemetry Collector's form, is the
+/// same as `${VAR}`, so that its files can be pasted.
 package struct EnvironmentExpansion {
     package let environment: [String: String]
 

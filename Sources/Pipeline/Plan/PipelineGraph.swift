@@ -4,8 +4,8 @@ public struct PipelineGraph: Sendable {
 
     public init(_ plan: PipelinePlan) { self.plan = plan }
 
-    /// A tree for a terminal, one line per edge, with ports and types. A stage that several edges lead to is drawn in full
-    /// at the first of them.
+    /// A tree for a terminal, one line per edge, with ports and types. A stage that several edges lead to is drawn in
+    /// full at the first of them.
     public var text: String {
         var drawing = TreeDrawing(plan: plan)
         return drawing.draw()

@@ -34,8 +34,9 @@ public struct PipelinePlan: Sendable {
     public let stages: [Stage]
     /// The file's `tests`, unchecked.
     public let tests: ConfigValue?
-    /// Changes when anything changes that a stage is, is told or reads; not with comments, the order of keys or of stages.
-    /// Stable across processes and versions: FNV-1a over the canonical content.
+    /// Changes when anything changes that a stage is, is told or reads; not with comments, the order of keys or of
+    /// stages. Stable across processes and versions: FNV-1a over the canonical content.
+    /// The contents of files that options name are not part of it.
     public let configurationHash: UInt32
 
     /// For each stage the scrubbers its input has passed.
@@ -81,7 +82,7 @@ public struct PipelinePlan: Sendable {
     /// the plan was refused otherwise. Rejects are raw and have passed none.
     public func scrubbers(before stage: Int) -> [Int] { scrubberChains[stage] }
 
-    /// Changes when the stage's kind or settings change, not with its name, its edges, comments or the order of keys: the
-    /// version of a sampler's policies.
+    /// Changes when the stage's kind or settings change, not with its name, its edges, comments or the order of keys:
+    /// the version of a sampler's policies.
     public func configurationHash(of stage: Int) -> UInt32 { stages[stage].configurationHash }
 }

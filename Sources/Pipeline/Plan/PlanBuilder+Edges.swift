@@ -108,7 +108,8 @@ extension PlanBuilder {
             guard let definition = declarations[index].definition else { continue }
             for (port, output) in definition.outputs.enumerated() where !output.isSide && !read.contains([index, port])
             {
-                // A stage without `from`, or one that is no map, is probably the one that should read it, and is reported.
+                // A stage without `from`, or one that is no map, is probably the one that should read it, and is
+                // reported.
                 let isExplained = declarations.contains {
                     $0.fromLocation == nil && $0.definition?.inputs.contains(output.type) ?? $0.isNoMap
                 }

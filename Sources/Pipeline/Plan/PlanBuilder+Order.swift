@@ -47,8 +47,8 @@ extension PlanBuilder {
         return nil
     }
 
-    /// Reports stages that no path from a source leads to. What is on a cycle, or below a mistake in `from`, is reported as
-    /// that.
+    /// Reports stages that no path from a source leads to. What is on a cycle, or below a mistake in `from`, is
+    /// reported as that.
     mutating func reportUnreachable(cyclic: Set<Int>) {
         guard !cyclic.isEmpty else { return }
         let readers = readers
@@ -100,9 +100,9 @@ extension PlanBuilder {
                 }
                 if known.chain != chain {
                     diagnostics.error(
-                        "\(subject(index)): its inputs are scrubbed differently: \(passed(known)), \(passed((chain, path)));"
-                            + " all paths into a stage must pass the same scrubbers in the same order",
-                        at: link.location)
+                        "\(subject(index)): its inputs are scrubbed differently: \(passed(known)), "
+                            + "\(passed((chain, path))); all paths into a stage must pass the same scrubbers in the "
+                            + "same order", at: link.location)
                     break
                 }
             }

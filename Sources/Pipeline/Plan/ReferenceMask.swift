@@ -1,8 +1,8 @@
 /// Hides `${…}` from the YAML parser.
 ///
-/// Braces end a plain scalar inside `{ … }` and `[ … ]`, so that `{ topic: ${TOPIC} }` would be no YAML. The characters of
-/// a reference that YAML gives a meaning are replaced one for one by characters of the private use area, which keeps all
-/// lines and columns, and are put back into the parsed scalars.
+/// Braces end a plain scalar inside `{ … }` and `[ … ]`, so that `{ topic: ${TOPIC} }` would be no YAML. The characters
+/// of a reference that YAML gives a meaning are replaced one for one by characters of the private use area, which keeps
+/// all lines and columns, and are put back into the parsed scalars.
 struct ReferenceMask {
     private static let base: UInt32 = 0xF000
     private static let masked: Set<Unicode.Scalar> = ["{", "}", "[", "]", ",", ":", "#", " "]
@@ -40,8 +40,8 @@ struct ReferenceMask {
         isUsed = true
     }
 
-    /// The closing brace of a reference. Quotes and backslashes belong to the YAML around it, so what has them is left as
-    /// it is.
+    /// The closing brace of a reference. Quotes and backslashes belong to the YAML around it, so what has them is left
+    /// as it is.
     private static func end(of start: Int, in scalars: [Unicode.Scalar]) -> Int? {
         for index in start..<scalars.count {
             switch scalars[index] {

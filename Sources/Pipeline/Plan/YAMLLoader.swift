@@ -1,7 +1,7 @@
 internal import Yams
 
-/// Reads YAML into `ConfigValue`. Anchors, aliases and merge keys are resolved; a value that came through an alias stands
-/// where its anchor stands.
+/// Reads YAML into `ConfigValue`. Anchors, aliases and merge keys are resolved; a value that came through an alias
+/// stands where its anchor stands.
 public enum YAMLLoader {
     /// Larger files are refused: a pipeline is written by hand.
     public static let maximumByteCount = 8 << 20

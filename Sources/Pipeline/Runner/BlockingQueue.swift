@@ -31,6 +31,15 @@ package final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
+    /// Puts elements that were taken back before those that came meanwhile.
+    package func putBack(_ taken: [Element]) {
+        if taken.isEmpty { return }
+        pthread_mutex_lock(mutex)
+        elements.insert(contentsOf: taken, at: 0)
+        pthread_cond_signal(condition)
+        pthread_mutex_unlock(mutex)
+    }
+
     /// Takes everything that is queued; waits at most `timeout` milliseconds for something.
     package func takeAll(timeout: Int) -> [Element] {
         pthread_mutex_lock(mutex)

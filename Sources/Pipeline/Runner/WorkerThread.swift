@@ -7,6 +7,7 @@ package final class WorkerThread: @unchecked Sendable {
         case records(any RecordBatch)
         case reachedEnd(PartitionID)
         case ended(PartitionID)
+        case logRestarted(PartitionID, at: Int64)
         case revoke([PartitionID], lost: Bool, Completion<[PartitionID: CommittedOffset]>)
         case outcome(WriterThread.Outcome)
         case stop
@@ -36,6 +37,8 @@ package final class WorkerThread: @unchecked Sendable {
     private var tasks: [PartitionID: Owned] = [:]
     private var departed = TaskCounters()
     private var isPublishing = false
+    /// Sealed while the writer was busy; the next to be published.
+    private var held: CommitGroup?
     private var lastFlush = WallClock.monotonic()
     private var lastUpkeep = WallClock.monotonic()
     private var snapshot = WorkerSnapshot()
@@ -99,6 +102,7 @@ package final class WorkerThread: @unchecked Sendable {
         case .records(let batch): process(batch)
         case .reachedEnd(let partition): tasks[partition]?.isAtEnd = true
         case .ended(let partition): tasks[partition]?.task.closeAll()
+        case .logRestarted(let partition, let offset): tasks[partition]?.task.restartLog(at: offset)
         case .revoke(let partitions, let lost, let completion):
             completion.complete(revoke(partitions, lost: lost))
         case .outcome(let outcome): finish(outcome)
@@ -191,9 +195,14 @@ package final class WorkerThread: @unchecked Sendable {
     // MARK: - Flush
 
     private func flush() {
-        guard let group = makeGroup() else { return }
+        guard let group = takeHeldGroup() ?? makeGroup() else { return }
         isPublishing = true
         writer?.publish(group)
+    }
+
+    private func takeHeldGroup() -> CommitGroup? {
+        defer { held = nil }
+        return held
     }
 
     /// Everything decided so far, sealed; nil when nothing has changed.
@@ -202,7 +211,9 @@ package final class WorkerThread: @unchecked Sendable {
         let hasNews = tasks.values.contains { $0.task.isDirty } || sinks.bufferedBytes > 0
         guard hasNews else { return nil }
         let flushes = sinks.seal()
-        let sealed = tasks.values.sorted { $0.task.partition < $1.task.partition }.map { $0.task.seal() }
+        // A partition without a known position has nothing to say: its watermark would be made up.
+        let sealed = tasks.values.filter { $0.task.isPositioned }.sorted { $0.task.partition < $1.task.partition }
+            .map { $0.task.seal() }
         return CommitGroup(tasks: sealed, flushes: flushes)
     }
 
@@ -246,20 +257,25 @@ package final class WorkerThread: @unchecked Sendable {
         if waitForWriter(until: deadline, &offsets) {
             // Rows of lost partitions leave the sinks' buffers with a group that does not name the partition: they stay
             // invisible, also when the partition comes back to this worker with a new epoch.
-            if let group = makeGroup() {
+            while let group = takeHeldGroup() ?? makeGroup() {
                 isPublishing = true
                 writer?.publish(group)
-                _ = waitForWriter(until: deadline, &offsets)
+                if !waitForWriter(until: deadline, &offsets) { break }
             }
+            removeTasks(partitions)
+        } else {
+            // No time left. What the sinks hold of these partitions must still leave in a group that does not name them: in a
+            // later one, rows of the old epoch would count for a new epoch of the same partition.
+            removeTasks(partitions)
+            if held == nil { held = makeGroup() } else { hasOrphans = true }
         }
-        removeTasks(partitions)
         return offsets.filter { partitions.contains($0.key) }
     }
 
     /// Waits for the group under way; false when the deadline passed first. Other messages keep their order.
     private func waitForWriter(until deadline: Int64, _ offsets: inout [PartitionID: CommittedOffset]) -> Bool {
         var postponed: [Message] = []
-        defer { for message in postponed { queue.append(message) } }
+        defer { queue.putBack(postponed) }
         while isPublishing {
             let left = deadline - WallClock.monotonic()
             if left <= 0 { return false }

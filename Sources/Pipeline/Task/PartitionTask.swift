@@ -25,26 +25,27 @@ package final class PartitionTask {
     package let epoch: UInt64
     let taskPlan: TaskPlan
     let settings: Settings
-    private let sinks: WorkerSinks
+    let sinks: WorkerSinks
     package var counters = TaskCounters()
     /// Decision files that a successor needs, oldest first.
     package var decisionFiles: [DecisionFileReference]
     /// The first sink that refused a write; nothing is sealed from then on.
-    package private(set) var failure: (any Error)?
+    package internal(set) var failure: (any Error)?
     package weak var observer: (any TaskObserver)?
 
     package private(set) var lanes: [TaskLane] = []
     private var laneByStage: [Int: TaskLane] = [:]
     private var filters: [Int: (filter: any SpanFilter, outputs: SpanFilterOutputs)] = [:]
     private(set) var scrubbers: [Int: any SpanScrubber] = [:]
-    private var traceStages: [Int: any TraceStage] = [:]
+    private(set) var traceStages: [Int: any TraceStage] = [:]
 
     private var scanner = OTLPScanner()
     private let batch = SpanBatch()
     /// Spans that reach each stage, by stage index; reused from record to record.
     private var inputs: [[UInt32]]
-    private var identity: [UInt32] = []
-    private var rewriter = BatchRewriter()
+    /// The spans of the record at hand; reused from record to record.
+    private var selection: [UInt32] = []
+    private(set) var rewriter = BatchRewriter()
 
     /// Milliseconds since the Unix epoch; `Int64.min` before the first record.
     package private(set) var streamTime: Int64
@@ -55,6 +56,14 @@ package final class PartitionTask {
     private var restoredStreamTime: Int64?
     /// Something changed since the last seal.
     package private(set) var isDirty = false
+    /// Where the partition starts is known: from the store, or from its first record. Before that there is nothing to say of
+    /// it in a manifest.
+    package private(set) var isPositioned: Bool
+    /// Batches as eager scrubbers left them, by scrubber; those of the record at hand.
+    private var scrubbed: [Int: SpanBatch] = [:]
+
+    /// The latest time that is believed, milliseconds: the year 140000 or so. Sums with a window's length stay in range.
+    private static let latestTime: Int64 = 1 << 52
 
     package init(
         taskPlan: TaskPlan, settings: Settings, partition: PartitionID, environment: StageEnvironment,
@@ -68,6 +77,7 @@ package final class PartitionTask {
         epoch = restored.epoch
         let entry = restored.entry
         position = entry?.low ?? startOffset
+        isPositioned = entry != nil
         streamTime = entry?.streamTimeAtLow ?? .min
         replayedBelow = entry?.high ?? .min
         restoredStreamTime = entry?.streamTime
@@ -76,7 +86,10 @@ package final class PartitionTask {
         try makeStages(environment)
         for lane in lanes {
             lane.ledger = OffsetLedger(nextOffset: position)
-            if let saved = entry?.lanes.first(where: { $0.sampler == lane.name }) { lane.restored = saved.done }
+            if let saved = entry?.lanes.first(where: { $0.sampler == lane.name }) {
+                lane.restoredLow = saved.low
+                lane.restored = saved.done
+            }
         }
     }
 
@@ -127,6 +140,12 @@ package final class PartitionTask {
     ///   machine with a wrong clock cannot close everybody's windows. `Int64.max` trusts all timestamps.
     package func process(_ record: SourceRecord, now: Int64) {
         isDirty = true
+        isPositioned = true
+        // Read twice by the source (a pause or a seek may do that): it has been entered, once is enough.
+        guard record.offset >= position else {
+            counters.replayedRecords += 1
+            return
+        }
         let isReplayed = record.offset < replayedBelow
         if !isReplayed, let restored = restoredStreamTime {
             // The replay has caught up: time that only the wall clock had advanced is restored too.
@@ -158,15 +177,19 @@ package final class PartitionTask {
     }
 
     private func advanceStreamTime(_ timestamp: Int64, now: Int64) {
-        var timestamp = timestamp < 0 ? now : timestamp
-        if now != .max, timestamp > now + 5000 {
+        var timestamp = timestamp
+        if now == .max {
+            timestamp = min(max(timestamp, 0), Self.latestTime)
+        } else if timestamp < 0 {
+            timestamp = now
+        } else if timestamp > now + 5000 {
             timestamp = now
             counters.clampedTimestamps += 1
         }
         streamTime = max(streamTime, timestamp)
     }
 
-    private struct Problem {
+    struct Problem {
         var code: String
         var reason: String
     }
@@ -201,9 +224,8 @@ package final class PartitionTask {
         let first = taskPlan.plan.stages[taskPlan.source]
         guard let port = first.definition.outputs.firstIndex(where: { !$0.isSide }) else { return }
         if !isReplayed { counters.received += UInt64(batch.count) }
-        while identity.count < batch.count { identity.append(UInt32(identity.count)) }
-        var selection = identity
-        if selection.count > batch.count { selection.removeLast(selection.count - batch.count) }
+        selection.removeAll(keepingCapacity: true)
+        for index in 0..<UInt32(batch.count) { selection.append(index) }
         if !scanner.rejectedSpans.isEmpty {
             let bad = Set(scanner.rejectedSpans.map { UInt32($0.index) })
             selection.removeAll { bad.contains($0) }
@@ -216,11 +238,18 @@ package final class PartitionTask {
             }
         }
         send(selection, to: first.consumers[port], isReplayed: isReplayed)
-        var current = batch
         for stage in taskPlan.stages where !inputs[stage].isEmpty {
-            run(stage, &current, record, context, isReplayed: isReplayed)
+            run(stage, batch(before: stage), record, context, isReplayed: isReplayed)
             inputs[stage].removeAll(keepingCapacity: true)
         }
+        if !scrubbed.isEmpty { scrubbed.removeAll(keepingCapacity: true) }
+    }
+
+    /// The record's spans as the stage may see them: branches that an eager scrubber does not lead to keep theirs.
+    private func batch(before stage: Int) -> SpanBatch {
+        if scrubbed.isEmpty { return batch }
+        let last = taskPlan.plan.scrubbers(before: stage).last { taskPlan.eagerScrubbers.contains($0) }
+        return last.flatMap { scrubbed[$0] } ?? batch
     }
 
     private func send(_ selection: borrowing [UInt32], to consumers: [Int], isReplayed: Bool) {
@@ -231,7 +260,8 @@ package final class PartitionTask {
         }
         for consumer in consumers {
             if inputs[consumer].isEmpty {
-                inputs[consumer] = copy selection
+                // Into the list's own memory: sharing the other list's would cost both of them an allocation per record.
+                inputs[consumer].append(contentsOf: copy selection)
             } else {
                 // Several edges meet: a span that came on two of them passes once.
                 let merged = Set(inputs[consumer]).union(copy selection)
@@ -244,20 +274,38 @@ package final class PartitionTask {
     }
 
     private func run(
-        _ stage: Int, _ current: inout SpanBatch, _ record: SourceRecord, _ context: RecordContext, isReplayed: Bool
+        _ stage: Int, _ current: SpanBatch, _ record: SourceRecord, _ context: RecordContext, isReplayed: Bool
     ) {
         let plan = taskPlan.plan
         if let lane = laneByStage[stage] {
             take(lane, current, context, isReplayed: isReplayed, offset: record.offset, stage: stage)
-        } else if scrubbers[stage] != nil {
-            if taskPlan.eagerScrubbers.contains(stage), let scrubber = scrubbers[stage] {
-                if let rewritten = rewriter.rewrite(current, with: scrubber) { current = rewritten }
+        } else if let scrubber = scrubbers[stage] {
+            if taskPlan.eagerScrubbers.contains(stage) {
+                scrub(stage, scrubber, current, record, isReplayed: isReplayed)
             }
             send(inputs[stage], to: plan.stages[stage].consumers[0], isReplayed: isReplayed)
         } else if filters[stage] != nil {
             filter(stage, current, record, context, isReplayed: isReplayed)
         } else if plan.stages[stage].role == .sink, !isReplayed {
-            forward(stage, current, context)
+            forward(inputs[stage], of: current, to: stage, context)
+        }
+    }
+
+    /// Scrubs all spans of the batch for the stages behind. A span that cannot be scrubbed goes to the dead letters: nobody
+    /// behind this stage would do it.
+    private func scrub(
+        _ stage: Int, _ scrubber: any SpanScrubber, _ batch: SpanBatch, _ record: SourceRecord, isReplayed: Bool
+    ) {
+        let rewritten = rewriter.rewrite(batch, with: scrubber)
+        scrubbed[stage] = rewritten
+        let isWhole = rewritten?.count == batch.count
+        for index in inputs[stage] {
+            if isWhole, rewritten?.heads[Int(index)].traceID == batch.heads[Int(index)].traceID { continue }
+            inputs[stage].removeAll { $0 == index }
+            if isReplayed { continue }
+            reject(
+                span: Int(index), of: batch, record, stage: taskPlan.plan.stages[stage].name, from: stage,
+                code: "not_scrubbable", reason: "the scrubber could not read it")
         }
     }
 
@@ -265,7 +313,7 @@ package final class PartitionTask {
         _ lane: TaskLane, _ batch: SpanBatch, _ context: RecordContext, isReplayed: Bool, offset: Int64, stage: Int
     ) {
         if isReplayed {
-            if let done = lane.restored.remove(offset: offset) {
+            if let done = lane.restoredSpans(of: offset) {
                 inputs[stage].removeAll { done.contains($0) }
             }
             counters.received += UInt64(inputs[stage].count)
@@ -286,14 +334,9 @@ package final class PartitionTask {
         outputs.clear()
         filter.sort(batch, inputs[stage], context: context, into: &outputs)
         let declared = taskPlan.plan.stages[stage]
-        var sent = 0
-        var port = 0
-        for (index, output) in declared.definition.outputs.enumerated() where output.type == .spans {
-            sent += outputs.ports[port].count
-            send(outputs.ports[port], to: declared.consumers[index], isReplayed: isReplayed)
-            port += 1
-        }
         if !isReplayed {
+            // Counted before they are sent: where ports meet again, what was branched here is taken back.
+            let sent = outputs.ports.reduce(0) { $0 + $1.count }
             let left = inputs[stage].count - outputs.rejected.count
             if sent > left { counters.branched += UInt64(sent - left) }
             if sent < left { counters.filtered += UInt64(left - sent) }
@@ -303,94 +346,12 @@ package final class PartitionTask {
                     code: rejected.code, reason: rejected.reason)
             }
         }
+        var port = 0
+        for (index, output) in declared.definition.outputs.enumerated() where output.type == .spans {
+            send(outputs.ports[port], to: declared.consumers[index], isReplayed: isReplayed)
+            port += 1
+        }
         filters[stage] = (filter, outputs)
-    }
-
-    // MARK: - Out
-
-    private func forward(_ stage: Int, _ batch: SpanBatch, _ context: RecordContext) {
-        let pending = taskPlan.lazyScrubbers(before: stage).compactMap { scrubbers[$0] }
-        let payload = rewriter.request(batch, inputs[stage], scrubbers: pending)
-        counters.forwarded += UInt64(inputs[stage].count)
-        let first = inputs[stage].first.map { batch.heads[Int($0)].traceID } ?? TraceID(high: 0, low: 0)
-        write(stage) { sink in
-            try sink.write(
-                SpanPayload(
-                    partition: partition, offset: context.offset, traceID: first, spanCount: inputs[stage].count,
-                    payload: payload))
-        }
-    }
-
-    func emit(_ trace: KeptTrace, from stage: Int) {
-        observer?.kept(trace, stage: taskPlan.plan.stages[stage].name)
-        send(trace, from: stage)
-    }
-
-    private func send(_ trace: KeptTrace, from stage: Int) {
-        let plan = taskPlan.plan
-        for (port, output) in plan.stages[stage].definition.outputs.enumerated() where output.type == .traces {
-            for consumer in plan.stages[stage].consumers[port] {
-                if let traceStage = traceStages[consumer] {
-                    var trace = trace
-                    if traceStage.process(&trace) { send(trace, from: consumer) }
-                } else {
-                    write(consumer) { try $0.write(trace) }
-                }
-            }
-        }
-    }
-
-    func emit(_ dropped: DroppedTrace, from stage: Int) {
-        let plan = taskPlan.plan
-        observer?.dropped(dropped, stage: plan.stages[stage].name)
-        for (port, output) in plan.stages[stage].definition.outputs.enumerated() where output.type == .summaries {
-            for consumer in plan.stages[stage].consumers[port] { write(consumer) { try $0.write(dropped) } }
-        }
-    }
-
-    private func reject(_ record: SourceRecord, _ problem: Problem) {
-        counters.received += 1
-        emit(
-            RejectedRecord(
-                partition: partition, offset: record.offset, stage: settings.sourceName, code: problem.code,
-                reason: problem.reason, timestamp: record.timestamp, key: Array(record.key),
-                payload: Array(record.payload), spanCount: 1),
-            from: taskPlan.source)
-    }
-
-    private func reject(
-        span index: Int, of batch: SpanBatch, _ record: SourceRecord, stage: String, from stageIndex: Int, code: String,
-        reason: String
-    ) {
-        let payload = rewriter.request(batch, [UInt32(index)], scrubbers: [])
-        emit(
-            RejectedRecord(
-                partition: partition, offset: record.offset, stage: stage, code: code,
-                reason: "span \(index) of the record: \(reason)", timestamp: record.timestamp, key: Array(record.key),
-                payload: payload, spanCount: 1),
-            from: stageIndex)
-    }
-
-    private func emit(_ rejected: RejectedRecord, from stage: Int) {
-        counters.rejected += UInt64(rejected.spanCount)
-        counters.rejectedByReason[rejected.code, default: 0] += UInt64(rejected.spanCount)
-        observer?.rejected(rejected)
-        let plan = taskPlan.plan
-        var isRead = false
-        for (port, output) in plan.stages[stage].definition.outputs.enumerated() where output.type == .rejects {
-            for consumer in plan.stages[stage].consumers[port] {
-                isRead = true
-                write(consumer) { try $0.write(rejected) }
-            }
-        }
-        if !isRead {
-            do { try sinks.deadLetters.write(rejected) } catch { failure = failure ?? error }
-        }
-    }
-
-    private func write(_ stage: Int, _ body: (any Sink) throws -> Void) {
-        guard let sink = sinks[stage] else { return }
-        do { try body(sink) } catch { failure = failure ?? error }
     }
 
     // MARK: - Time and memory
@@ -407,14 +368,32 @@ package final class PartitionTask {
     }
 
     package func shrink(toBytes bytes: Int) {
+        isDirty = true
         for lane in lanes {
             lane.sampler.shrink(toBytes: bytes / max(1, lanes.count), output: lane)
             lane.ledger.popFinished()
         }
     }
 
+    /// The log starts anew at an offset: it was recreated or cut. What is open is decided, since its records cannot be read
+    /// again, and nothing that was known of offsets holds any more.
+    package func restartLog(at offset: Int64) {
+        closeAll()
+        for lane in lanes {
+            lane.ledger = OffsetLedger(nextOffset: offset)
+            lane.restored = DoneRefs()
+            lane.restoredLow = .min
+        }
+        position = offset
+        isPositioned = true
+        replayedBelow = .min
+        streamTime = max(streamTime, restoredStreamTime ?? .min)
+        restoredStreamTime = nil
+    }
+
     /// Decides everything: the end of a recording.
     package func closeAll() {
+        isDirty = true
         for lane in lanes {
             lane.sampler.closeAll(output: lane)
             lane.ledger.popFinished()
@@ -443,10 +422,7 @@ package final class PartitionTask {
             }
         }
         for lane in lanes {
-            var done = lane.ledger.doneRefs()
-            // A replay that has not caught up must not forget what lies before it.
-            done.merge(lane.restored, from: position)
-            entries.append(LaneEntry(sampler: lane.name, low: lane.ledger.low, done: done))
+            entries.append(lane.entry(position: position))
             decisions.append(LaneDecisions(sampler: lane.name, records: lane.takeDecisions()))
         }
         let oldest = decisionHorizonStart

@@ -5,7 +5,7 @@
 public struct TaskCounters: Sendable, Equatable {
     public var records: UInt64 = 0
     public var bytes: UInt64 = 0
-    /// Records that were read again after a restart and had nothing left to do.
+    /// Records that were read again, after a restart or by the source, and had nothing left to do.
     public var replayedRecords: UInt64 = 0
     /// Spans.
     public var received: UInt64 = 0

@@ -4,7 +4,9 @@ package final class TaskLane: SamplerOutput {
     let name: String
     let sampler: any Sampler
     var ledger: OffsetLedger
-    /// Done refs that a restart restored and the replay has not reached yet.
+    /// What a restart restored: below this offset everything is done for this sampler (others may owe some of it).
+    var restoredLow = Int64.min
+    /// Done refs from `restoredLow` on, as restored; those the replay has passed are in the ledger too.
     var restored = DoneRefs()
     private(set) var decisions: [DecisionRecord] = []
     package let wantsDropped: Bool
@@ -17,6 +19,18 @@ package final class TaskLane: SamplerOutput {
         self.ledger = ledger
         self.wantsDropped = wantsDropped
         self.task = task
+    }
+
+    /// Whether a ref was done before a restart.
+    func restoredSpans(of offset: Int64) -> DoneRefs.Spans? {
+        offset < restoredLow ? .all : restored.spans(of: offset)
+    }
+
+    /// What the manifest says of this sampler. A replay that has not caught up must not forget what lies before it.
+    func entry(position: Int64) -> LaneEntry {
+        var done = ledger.doneRefs()
+        done.append(restored, from: position)
+        return LaneEntry(sampler: name, low: max(ledger.low, restoredLow), done: done)
     }
 
     func takeDecisions() -> [DecisionRecord] {

@@ -52,6 +52,8 @@ package struct TaskPlan: Sendable {
                 if keys.contains(where: scrubber.canChange(attributeKey:)) { eager.insert(scrubberIndex) }
             }
         }
+        // Scrubbers are applied in their order: what stands before an eager one cannot wait either.
+        for scrubber in eager { eager.formUnion(plan.scrubbers(before: scrubber)) }
         return TaskPlan(base, eagerScrubbers: eager)
     }
 }

@@ -13,12 +13,29 @@ public struct StoredTrace: Sendable {
     public var lateRowCount: Int
     /// Segments that could not be asked: spans of the trace may be missing.
     public var unreadableSegments: [SegmentProblem]
+
+    public init(
+        traceID: TraceID, resourceSpans: [ResourceSpans], decision: Decision?, spanCount: Int, lateRowCount: Int = 0,
+        unreadableSegments: [SegmentProblem] = []
+    ) {
+        self.traceID = traceID
+        self.resourceSpans = resourceSpans
+        self.decision = decision
+        self.spanCount = spanCount
+        self.lateRowCount = lateRowCount
+        self.unreadableSegments = unreadableSegments
+    }
 }
 
 /// A segment that could not be read, for people.
 public struct SegmentProblem: Sendable, Equatable {
     public var path: String
     public var explanation: String
+
+    public init(path: String, explanation: String) {
+        self.path = path
+        self.explanation = explanation
+    }
 }
 
 /// Puts decoded spans together: equal resources and scopes once, duplicate spans once.

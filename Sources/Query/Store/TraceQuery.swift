@@ -53,7 +53,8 @@ public struct SearchCursor: Sendable, Equatable, CustomStringConvertible {
     public init?(_ text: String) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard
-            parts.count == 2, parts[1].utf8.count == 32, let start = SpanID(hex: parts[0]), let id = TraceID(hex: parts[1])
+            parts.count == 2, parts[1].utf8.count == 32, let start = SpanID(hex: parts[0]),
+            let id = TraceID(hex: parts[1])
         else { return nil }
         self.init(startTime: start.value, traceID: id)
     }
@@ -84,6 +85,24 @@ public struct TraceSummaryRow: Sendable, Equatable {
     public var probability: Double
     public var reason: String
 
+    public init(
+        traceID: TraceID, rootService: String, rootName: String, hasRoot: Bool, startTime: UInt64, endTime: UInt64,
+        spanCount: Int, errorCount: Int, services: [String], policy: String, probability: Double, reason: String
+    ) {
+        self.traceID = traceID
+        self.rootService = rootService
+        self.rootName = rootName
+        self.hasRoot = hasRoot
+        self.startTime = startTime
+        self.endTime = endTime
+        self.spanCount = spanCount
+        self.errorCount = errorCount
+        self.services = services
+        self.policy = policy
+        self.probability = probability
+        self.reason = reason
+    }
+
     /// Nanoseconds.
     public var duration: UInt64 { endTime > startTime ? endTime - startTime : 0 }
 }
@@ -96,6 +115,14 @@ public struct SearchPage: Sendable, Equatable {
     public var nextCursor: SearchCursor?
     /// Segments that could not be searched: results may be missing.
     public var unreadableSegments: [SegmentProblem]
+
+    public init(
+        traces: [TraceSummaryRow], nextCursor: SearchCursor? = nil, unreadableSegments: [SegmentProblem] = []
+    ) {
+        self.traces = traces
+        self.nextCursor = nextCursor
+        self.unreadableSegments = unreadableSegments
+    }
 }
 
 /// The size of a store as its readers see it.

@@ -57,7 +57,9 @@ enum TerminalText {
         func dim(_ text: String) -> String { wrap(text, "2") }
 
         /// One of six colours that are readable on dark and on light.
-        func colour(_ number: Int, _ text: String) -> String { wrap(text, ["36", "33", "32", "35", "34", "96"][number % 6]) }
+        func colour(_ number: Int, _ text: String) -> String {
+            wrap(text, ["36", "33", "32", "35", "34", "96"][number % 6])
+        }
 
         private func wrap(_ text: String, _ code: String) -> String {
             isOn && !text.isEmpty ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text

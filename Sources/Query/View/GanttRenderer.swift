@@ -34,7 +34,8 @@ public struct GanttRenderer: Sendable {
         let title = root.map { TerminalText.clean("\($0.service): \($0.span.name)") } ?? "no spans"
         lines.append("\(style.bold("Trace \(trace.traceID.hex)"))  \(title)")
         var facts = [
-            TimeText.utc(view.startTime) + " UTC", DurationText.format(view.duration), counted(view.nodes.count, "span"),
+            TimeText.utc(view.startTime) + " UTC", DurationText.format(view.duration),
+            counted(view.nodes.count, "span"),
             counted(view.services.count, "service"), counted(view.depth, "level"),
         ]
         if view.orphanCount > 0 { facts.append("\(view.orphanCount) without their parent") }
@@ -93,8 +94,8 @@ public struct GanttRenderer: Sendable {
         }
         // Names get what they need, but the bars keep at least 40 % of the line.
         let longest = labels.reduce(20) { max($0, TerminalText.width($1)) }
-        let labelColumns = min(longest, (width - Self.durationColumns - 6) * 6 / 10)
-        let barColumns = width - labelColumns - Self.durationColumns - 6
+        let labelColumns = min(longest, (width - Self.durationColumns - 7) * 6 / 10)
+        let barColumns = width - labelColumns - Self.durationColumns - 7
 
         var lines = [axis(view, labelColumns, barColumns)]
         for (node, guide) in zip(shown, guides) {

@@ -32,7 +32,9 @@ struct QueryString {
         return String(validating: bytes, as: UTF8.self)
     }
 
-    private static func nibble(_ digit: UInt8) -> UInt8? { Character(UnicodeScalar(digit)).hexDigitValue.map(UInt8.init) }
+    private static func nibble(_ digit: UInt8) -> UInt8? {
+        Character(UnicodeScalar(digit)).hexDigitValue.map(UInt8.init)
+    }
 
     /// Refuses names that the route does not know: a misspelt filter must not silently find everything.
     func checkNames(_ known: [String]) throws(APIError) {
@@ -40,7 +42,8 @@ struct QueryString {
             let suggestion = NearestName.nearest(to: name, among: known).map { ", did you mean '\($0)'?" } ?? ""
             let list = known.joined(separator: ", ")
             throw .badParameter(
-                name, "unknown parameter '\(name)'\(suggestion)\(known.isEmpty ? "; none is known here" : "; known are \(list)")",
+                name,
+                "unknown parameter '\(name)'\(suggestion)\(known.isEmpty ? "; none is known here" : "; known are \(list)")",
                 code: "unknown_parameter")
         }
     }
@@ -48,7 +51,9 @@ struct QueryString {
     /// The value of a parameter that may be given once; nil where it is missing or empty, as forms send it.
     func single(_ name: String) throws(APIError) -> String? {
         let found = values.filter { $0.name == name && !$0.value.isEmpty }
-        guard found.count <= 1 else { throw .badParameter(name, "'\(name)' is given \(found.count) times; give it once") }
+        guard found.count <= 1 else {
+            throw .badParameter(name, "'\(name)' is given \(found.count) times; give it once")
+        }
         return found.first?.value
     }
 

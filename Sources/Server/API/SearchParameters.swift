@@ -3,7 +3,8 @@ import Query
 /// Turns the parameters of a search into a `TraceQuery`.
 enum SearchParameters {
     static let names = [
-        "service", "service_name", "operation", "tag", "error", "min_duration", "max_duration", "start_time", "end_time",
+        "service", "service_name", "operation", "tag", "error", "min_duration", "max_duration", "start_time",
+        "end_time",
         "time_range", "limit", "cursor",
     ]
 
@@ -28,7 +29,8 @@ enum SearchParameters {
         try addTimes(parameters, now, to: &query)
         if let text = try parameters.single("limit") {
             guard let limit = Int(text), (1...TraceQuery.maximumLimit).contains(limit) else {
-                throw .badParameter("limit", "'limit' must be a number from 1 to \(TraceQuery.maximumLimit), not '\(text)'")
+                throw .badParameter(
+                    "limit", "'limit' must be a number from 1 to \(TraceQuery.maximumLimit), not '\(text)'")
             }
             query.limit = limit
         }
@@ -91,7 +93,8 @@ enum SearchParameters {
         query.to = try time(parameters, "end_time")
         if let range = try duration(parameters, "time_range") {
             if query.from != nil {
-                throw .badParameter("time_range", "'time_range' and 'start_time' both say where to begin; give one of them")
+                throw .badParameter(
+                    "time_range", "'time_range' and 'start_time' both say where to begin; give one of them")
             }
             let end = query.to ?? now
             query.from = end > range ? end - range : 0

@@ -23,6 +23,7 @@ extension TracePage {
         }
 
         function durationText(nanoseconds) {
+          if (nanoseconds <= 0) return "0";
           if (nanoseconds < 1e3) return Math.round(nanoseconds) + "ns";
           if (nanoseconds < 999.5e3) return threeDigits(nanoseconds / 1e3) + "µs";
           if (nanoseconds < 999.5e6) return threeDigits(nanoseconds / 1e6) + "ms";
@@ -39,16 +40,27 @@ extension TracePage {
             `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}.${pad(date.getMilliseconds(), 3)}`;
         }
 
-        // The same service has the same colour on every page; red is left for errors.
-        const hues = new Map();
+        // A service keeps its colour from page to page, because its name chooses it; only where two names choose the same
+        // one does the second take the next that is free. Red is left for errors.
+        const hues = [210, 28, 285, 165, 325, 100, 48, 245];
+        const colours = new Map();
+        const taken = new Set();
         function colour(service) {
-          if (!hues.has(service)) {
+          if (!colours.has(service)) {
             let hash = 2166136261;
             for (let i = 0; i < service.length; i++) hash = Math.imul(hash ^ service.charCodeAt(i), 16777619) >>> 0;
-            hash = Math.imul(hash ^ hash >>> 15, 2246822519) >>> 0;
-            hues.set(service, 25 + hash % 310);
+            // Eight hues that are told apart at a glance, then the same ones lighter, then anything goes.
+            const first = ((hash ^ hash >>> 15) >>> 0) % hues.length;
+            let index = first;
+            for (let i = 0; i < hues.length * 2 && taken.has(index); i++) {
+              index = (first + i) % hues.length + (i < hues.length ? 0 : hues.length);
+            }
+            taken.add(index);
+            colours.set(service, index);
           }
-          return `hsl(${hues.get(service)} 55% ${darkScheme.matches ? 58 : 46}%)`;
+          const index = colours.get(service);
+          const lightness = (darkScheme.matches ? 62 : 42) + (index < hues.length ? 0 : darkScheme.matches ? -16 : 16);
+          return `hsl(${hues[index % hues.length]} 55% ${lightness}%)`;
         }
         const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 
@@ -135,6 +147,7 @@ extension TracePage {
           const current = select.value;
           try {
             const { services } = await fetchJSON("v1/services");
+            services.forEach(colour);
             const names = new Set(services);
             if (current) names.add(current);
             select.replaceChildren(new Option("any service", ""), ...[...names].sort().map((name) => new Option(name, name)));
@@ -216,7 +229,7 @@ extension TracePage {
           return h("a", { class: "trace", href: "/?trace=" + trace.traceID, "data-route": true },
             h("div", { class: "head" },
               h("span", { class: "name" }, `${trace.rootServiceName}: ${trace.rootTraceName}${root}`),
-              h("span", { class: "id" }, trace.traceID.slice(0, 8)),
+              h("span", { class: "id" }, trace.traceID.replace(/^0{1,24}/, "").slice(0, 8)),
               h("span", { class: "length" }, durationText(Number(trace.durationNanos)))),
             h("div", { class: "meter" }, meter),
             h("div", { class: "facts" },
@@ -232,7 +245,8 @@ extension TracePage {
           $("trace").hidden = true;
           $("search").hidden = false;
           searchFromURL(parameters);
-          loadServices().then(loadOperations);
+          await loadServices();
+          loadOperations();
           await runSearch();
         }
         """#

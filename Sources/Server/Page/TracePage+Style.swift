@@ -110,6 +110,7 @@ extension TracePage {
         .row .bar.bad { box-shadow: inset 0 0 0 2px var(--error); }
         .row .time { position: absolute; top: 4px; font-size: 11px; color: var(--muted); padding: 0 5px;
                      white-space: nowrap; font-variant-numeric: tabular-nums; }
+        .row .time.inside { color: var(--back); font-weight: 600; }
         .row .time.left { transform: translateX(-100%); }
         aside { width: 420px; max-width: 45vw; flex: none; border-left: 1px solid var(--line); overflow: auto;
                 padding: 10px 14px; }

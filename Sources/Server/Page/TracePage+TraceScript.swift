@@ -32,6 +32,7 @@ extension TracePage {
             updateMatches();
           }
           $("trace").hidden = false;
+          trace.services.map(([name]) => name).sort().forEach(colour);
           showHead();
           $("raw").href = "v1/traces/" + encodeURIComponent(id);
           listVisible();
@@ -47,7 +48,7 @@ extension TracePage {
           document.title = title + " – Tailrace";
           const decision = trace.info.decision;
           const fact = (text, isError) => h("span", { class: isError ? "error" : "" }, text);
-          $("trace-head").replaceChildren(
+          $("trace-head").replaceChildren(...[
             h("h1", {}, title),
             h("p", {}, h("span", { class: "id" }, trace.info.traceID || trace.id), fact(timeText(trace.begin)),
               fact(durationText(trace.duration)), fact(counted(trace.spans.length, "span")),
@@ -59,7 +60,8 @@ extension TracePage {
               `Kept by policy ${decision.policy || "(none)"}, p=${probabilityText(decision.probability)}` +
               (decision.reason ? `: ${decision.reason}` : "")) : null,
             trace.info.unreadableSegments ? h("p", { class: "error" },
-              `${counted(trace.info.unreadableSegments.length, "segment")} could not be read; spans may be missing.`) : null);
+              `${counted(trace.info.unreadableSegments.length, "segment")} could not be read; spans may be missing.`) : null,
+          ].filter(Boolean));
         }
 
         // MARK: rows
@@ -138,14 +140,16 @@ extension TracePage {
           bar.style.left = from * 100 + "%";
           bar.style.width = Math.max(0, to - from) * 100 + "%";
           bar.style.background = colour(span.service);
-          const time = h("span", { class: "time" + (to > 0.85 && from > 0.15 ? " left" : "") }, durationText(span.length));
-          if (to > 0.85) time.style.left = from > 0.15 ? from * 100 + "%" : "0";
-          else time.style.left = to * 100 + "%";
+          // Right of the bar, or left of it, or, where it fills the line, on it.
+          const side = to <= 0.85 ? "" : from > 0.15 ? " left" : " inside";
+          const time = h("span", { class: "time" + side }, durationText(span.length));
+          time.style.left = (side ? from : to) * 100 + "%";
           return [bar, time];
         }
 
         function drawTicks() {
-          $("ticks").replaceChildren(...[0, 0.25, 0.5, 0.75, 1].map((part) => {
+          const parts = $("ticks").clientWidth < 360 ? [0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1];
+          $("ticks").replaceChildren(...parts.map((part) => {
             const tick = h("span", { class: part === 1 ? "last" : "" },
               durationText((range[0] + part * (range[1] - range[0])) * trace.duration));
             tick.style.left = part * 100 + "%";

@@ -48,8 +48,14 @@ struct RunCommand: AsyncParsableCommand {
             },
             drain: {
                 log.write("draining")
-                for worker in workers { worker.stop() }
-                for worker in workers { log.write(Self.summary(worker)) }
+                for worker in workers {
+                    let open = worker.totals.gauges.openSpans
+                    worker.stop()
+                    log.write(Self.summary(worker))
+                    if open > 0 {
+                        log.write("about \(Figures.grouped(open)) spans of open traces are read again by the next owner")
+                    }
+                }
             })
         if let message = failed.withLock({ $0 }) { throw CommandFailure(message) }
     }

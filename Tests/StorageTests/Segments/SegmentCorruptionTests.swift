@@ -48,7 +48,9 @@ struct SegmentCorruptionTests {
     @Test func everyCutIsDetected() throws {
         let good = try bytes()
         var random = SeededRandom(seed: 1)
-        for length in [0, 1, 15, 16, 35, 36, good.count - 1] + (0..<50).map({ _ in Int.random(in: 0..<good.count, using: &random) }) {
+        for length in [0, 1, 15, 16, 35, 36, good.count - 1]
+            + (0..<50).map({ _ in Int.random(in: 0..<good.count, using: &random) })
+        {
             #expect(readEverything(Array(good.prefix(length))) != nil, "cut at \(length)")
         }
     }

@@ -26,6 +26,7 @@ final class MemoryFileSystem: FileSystem {
     struct State {
         var files: [String: [UInt8]] = [:]
         var failures: Set<String> = []
+        var bytesRead = 0
     }
 
     private let state = Mutex(State())
@@ -36,6 +37,9 @@ final class MemoryFileSystem: FileSystem {
     }
 
     var paths: [String] { state.withLock { $0.files.keys.sorted() } }
+
+    /// Bytes that `read` with a range has returned so far.
+    var bytesRead: Int { state.withLock { $0.bytesRead } }
 
     /// Makes an operation ("write", "rename", "read") fail until it is allowed again.
     func fail(_ operation: String, _ fails: Bool = true) {
@@ -63,7 +67,7 @@ final class MemoryFileSystem: FileSystem {
         try perform("write", path) { $0.files[path] = bytes }
     }
 
-    func appendDurably(_ bytes: [UInt8], to path: String, at offset: UInt64) throws(FileError) {
+    func appendDurably(_ bytes: [UInt8], to path: String, at offset: UInt64, isPrivate: Bool) throws(FileError) {
         try perform("append", path) { $0.files[path, default: []].append(contentsOf: bytes) }
     }
 
@@ -85,7 +89,9 @@ final class MemoryFileSystem: FileSystem {
 
     func read(_ path: String, from offset: UInt64, count: Int) throws(FileError) -> [UInt8] {
         try perform("read", path) { state in
-            state.files[path].map { Array($0.dropFirst(Int(clamping: offset)).prefix(count)) }
+            let bytes = state.files[path].map { Array($0.dropFirst(Int(clamping: offset)).prefix(count)) }
+            state.bytesRead += bytes?.count ?? 0
+            return bytes
         }
     }
 

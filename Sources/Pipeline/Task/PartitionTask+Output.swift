@@ -1,0 +1,90 @@
+import OTLP
+import TraceModel
+
+/// What leaves a task: traces, summaries, spans without a sampler, dead letters.
+extension PartitionTask {
+    func forward(_ selection: [UInt32], of batch: SpanBatch, to stage: Int, _ context: RecordContext) {
+        let pending = taskPlan.lazyScrubbers(before: stage).compactMap { scrubbers[$0] }
+        let payload = rewriter.request(batch, selection, scrubbers: pending)
+        counters.forwarded += UInt64(selection.count)
+        let first = selection.first.map { batch.heads[Int($0)].traceID } ?? TraceID(high: 0, low: 0)
+        write(stage) { sink in
+            try sink.write(
+                SpanPayload(
+                    partition: partition, offset: context.offset, traceID: first, spanCount: selection.count,
+                    payload: payload))
+        }
+    }
+
+    func emit(_ trace: KeptTrace, from stage: Int) {
+        observer?.kept(trace, stage: taskPlan.plan.stages[stage].name)
+        send(trace, from: stage)
+    }
+
+    private func send(_ trace: KeptTrace, from stage: Int) {
+        let plan = taskPlan.plan
+        for (port, output) in plan.stages[stage].definition.outputs.enumerated() where output.type == .traces {
+            for consumer in plan.stages[stage].consumers[port] {
+                if let traceStage = traceStages[consumer] {
+                    var trace = trace
+                    if traceStage.process(&trace) { send(trace, from: consumer) }
+                } else {
+                    write(consumer) { try $0.write(trace) }
+                }
+            }
+        }
+    }
+
+    func emit(_ dropped: DroppedTrace, from stage: Int) {
+        let plan = taskPlan.plan
+        observer?.dropped(dropped, stage: plan.stages[stage].name)
+        for (port, output) in plan.stages[stage].definition.outputs.enumerated() where output.type == .summaries {
+            for consumer in plan.stages[stage].consumers[port] { write(consumer) { try $0.write(dropped) } }
+        }
+    }
+
+    func reject(_ record: SourceRecord, _ problem: Problem) {
+        counters.received += 1
+        emit(
+            RejectedRecord(
+                partition: partition, offset: record.offset, stage: settings.sourceName, code: problem.code,
+                reason: problem.reason, timestamp: record.timestamp, key: Array(record.key),
+                payload: Array(record.payload), spanCount: 1),
+            from: taskPlan.source)
+    }
+
+    func reject(
+        span index: Int, of batch: SpanBatch, _ record: SourceRecord, stage: String, from stageIndex: Int, code: String,
+        reason: String
+    ) {
+        let payload = rewriter.request(batch, [UInt32(index)], scrubbers: [])
+        emit(
+            RejectedRecord(
+                partition: partition, offset: record.offset, stage: stage, code: code,
+                reason: "span \(index) of the record: \(reason)", timestamp: record.timestamp, key: Array(record.key),
+                payload: payload, spanCount: 1),
+            from: stageIndex)
+    }
+
+    private func emit(_ rejected: RejectedRecord, from stage: Int) {
+        counters.rejected += UInt64(rejected.spanCount)
+        counters.rejectedByReason[rejected.code, default: 0] += UInt64(rejected.spanCount)
+        observer?.rejected(rejected)
+        let plan = taskPlan.plan
+        var isRead = false
+        for (port, output) in plan.stages[stage].definition.outputs.enumerated() where output.type == .rejects {
+            for consumer in plan.stages[stage].consumers[port] {
+                isRead = true
+                write(consumer) { try $0.write(rejected) }
+            }
+        }
+        if !isRead {
+            do { try sinks.deadLetters.write(rejected) } catch { failure = failure ?? error }
+        }
+    }
+
+    private func write(_ stage: Int, _ body: (any Sink) throws -> Void) {
+        guard let sink = sinks[stage] else { return }
+        do { try body(sink) } catch { failure = failure ?? error }
+    }
+}

@@ -1,0 +1,100 @@
+import Foundation
+import Pipeline
+import Sampling
+import Tailrace
+import Testing
+
+@Suite("The documentation")
+struct DocumentationTests {
+    @Test("describes every stage kind with its ports and options", arguments: StageRegistry.builtIn.kinds)
+    func stageKind(kind: String) throws {
+        let definition = try #require(StageRegistry.builtIn[kind])
+        let text = try Project.text("docs/pipelines.md")
+        let section = try #require(Markdown.section("### \(kind)", in: text), "docs/pipelines.md has no section \(kind)")
+        for port in definition.outputs {
+            #expect(section.contains("| `\(port.name)` | \(port.type.rawValue) |"), "port \(port.name)")
+        }
+        for option in Self.flattened(definition.options) {
+            #expect(section.contains("| `\(option.name)` |"), "option \(option.name)")
+            if let value = option.defaultText {
+                let row = section.split(separator: "\n").first { $0.hasPrefix("| `\(option.name)` |") }
+                #expect(row?.contains("| `\(value)` |") == true, "default \(value) of \(option.name)")
+            }
+        }
+    }
+
+    @Test("lists no stage option that does not exist")
+    func noInventedOption() throws {
+        let text = try Project.text("docs/pipelines.md")
+        for kind in StageRegistry.builtIn.kinds {
+            let definition = try #require(StageRegistry.builtIn[kind])
+            let names = Set(Self.flattened(definition.options).map(\.name) + definition.outputs.map(\.name))
+            let section = try #require(Markdown.section("### \(kind)", in: text))
+            // Policies have a table of their own below the sampler's.
+            let own = section.components(separatedBy: "\n#### ")[0]
+            for match in own.matches(of: /\n\| `([^`]+)` \|/) {
+                #expect(names.contains(String(match.output.1)), "\(kind) has no \(match.output.1)")
+            }
+        }
+    }
+
+    @Test("shows pipelines that load", arguments: ["README.md", "docs/pipelines.md", "docs/custom-stages.md"])
+    func examplesLoad(file: String) throws {
+        try Project.enter()
+        var registry = StageRegistry.builtIn
+        registry.register(TenantStage.definition)
+        for block in Markdown.blocks("yaml", in: try Project.text(file)) where block.contains("\nstages:") {
+            let (_, diagnostics) = PipelinePlan.load(text: block, file: file, registry: registry, environment: [:])
+            #expect(!diagnostics.hasErrors, "\(diagnostics.rendered(sources: [file: block]))")
+        }
+    }
+
+    @Test("names every metric, and no other", arguments: ["docs/metrics.md", "config/alerts.yml"])
+    func metrics(file: String) throws {
+        let sources = try ["Sources/Tailrace/Worker/WorkerMetrics.swift", "Sources/TailraceCLI/Support/StoreMetrics.swift"]
+            .map(Project.text).joined()
+        let exported = Set(sources.matches(of: /"((?:tailrace|process)_[a-z_]+)"/).map { String($0.output.1) })
+        let text = try Project.text(file)
+        let named = Set(text.matches(of: /\b(?:tailrace|process)_[a-z_]+\b/).map { String($0.output) })
+        #expect(named.subtracting(exported).isEmpty, "named in \(file) only")
+        if file == "docs/metrics.md" { #expect(exported.subtracting(named).isEmpty, "exported only") }
+    }
+
+    @Test("links to files that exist", arguments: try documents())
+    func links(file: String) throws {
+        let folder = URL(fileURLWithPath: "/" + file).deletingLastPathComponent()
+        for link in Markdown.localLinks(in: try Project.text(file)) {
+            let target = String(folder.appendingPathComponent(link).standardized.path.dropFirst())
+            #expect(Project.exists(target), "\(file) links to \(link)")
+        }
+    }
+
+    @Test("walks through every module in ARCHITECTURE.md")
+    func modules() throws {
+        let text = try Project.text("ARCHITECTURE.md")
+        let folder = Project.root.appendingPathComponent("Sources").path
+        for module in try FileManager.default.contentsOfDirectory(atPath: folder) where !module.hasPrefix(".") {
+            #expect(text.contains("`\(module)`"), "\(module)")
+        }
+    }
+
+    private static func documents() throws -> [String] {
+        let top = try FileManager.default.contentsOfDirectory(atPath: Project.root.path).filter { $0.hasSuffix(".md") }
+        return try top.sorted() + Project.files(in: "docs", ending: ".md")
+            + Project.files(in: "docs/decisions", ending: ".md")
+    }
+
+    /// Options with those inside objects as `object.name`.
+    private static func flattened(_ options: [StageOption], prefix: String = "") -> [StageOption] {
+        options.flatMap { option -> [StageOption] in
+            guard case .object(let nested) = option.type else { return [prefixed(option, prefix)] }
+            return [prefixed(option, prefix)] + flattened(nested, prefix: prefix + option.name + ".")
+        }
+    }
+
+    private static func prefixed(_ option: StageOption, _ prefix: String) -> StageOption {
+        StageOption(
+            prefix + option.name, option.type, required: option.isRequired, default: option.defaultText,
+            summary: option.summary)
+    }
+}
