@@ -13,7 +13,8 @@ let settings: [SwiftSetting] = [
 let package = Package(
     name: "tailrace",
     products: [
-        .library(name: "Tailrace", targets: ["Tailrace"]),
+        // Stages of one's own need the stage protocols and the span views besides the umbrella.
+        .library(name: "Tailrace", targets: ["Tailrace", "Pipeline", "OTLP", "TraceModel"]),
         .executable(name: "tailrace", targets: ["TailraceCLI"]),
     ],
     dependencies: [
@@ -64,13 +65,21 @@ let package = Package(
                 "Tailrace", "TraceModel", "OTLP", "Kafka", "Pipeline", "Storage", "Query", "Server", "DemoTraffic",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
 
         .testTarget(
             name: "OTLPTests",
             dependencies: ["OTLP", "TraceModel", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
-        .testTarget(name: "KafkaTests", dependencies: ["Kafka"]),
+        .target(name: "BrokerTestSupport", dependencies: ["Kafka"], path: "Tests/BrokerTestSupport"),
+        .testTarget(name: "KafkaTests", dependencies: ["Kafka", "BrokerTestSupport"]),
+        .testTarget(
+            name: "DeliveryTests",
+            dependencies: [
+                "TailraceCLI", "Kafka", "Pipeline", "Storage", "OTLP", "TraceModel", "BrokerTestSupport",
+            ]),
         .testTarget(
             name: "PipelineTests", dependencies: ["Pipeline", "OTLP", "TraceModel", "Sampling", "Storage", "Tailrace"]),
         .testTarget(name: "SamplingTests", dependencies: ["Sampling", "Pipeline", "OTLP", "TraceModel"]),

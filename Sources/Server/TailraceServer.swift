@@ -44,9 +44,16 @@ public struct TailraceServer: Sendable {
         try await application(onListening: onListening).run()
     }
 
+    /// The server as a service of a `ServiceGroup`, which can shut it down gracefully.
+    package func service(
+        logger: Logger, onListening: (@Sendable (Int) async -> Void)? = nil
+    ) -> some ApplicationProtocol {
+        application(logger: logger, onListening: onListening)
+    }
+
     /// What `run` runs; for tests.
     package func application(
-        onListening: (@Sendable (Int) async -> Void)? = nil
+        logger: Logger? = nil, onListening: (@Sendable (Int) async -> Void)? = nil
     ) -> some ApplicationProtocol {
         Application(
             router: router(),
@@ -55,7 +62,7 @@ public struct TailraceServer: Sendable {
             onServerRunning: { channel in
                 if let onListening { await onListening(channel.localAddress?.port ?? 0) }
             },
-            logger: logger)
+            logger: logger ?? self.logger)
     }
 
     private func router() -> Router<BasicRequestContext> {

@@ -68,9 +68,7 @@ struct ComposeTests {
         for (name, service) in services {
             let image = try #require(service["image"] as? String, "\(name) has no image")
             let tag = image.split(separator: ":").dropFirst().last.map(String.init) ?? ""
-            if image == "tailrace:local" {
-                continue
-            }
+            if image == "tailrace:local" { continue }
             #expect(tag.contains { $0.isNumber }, "\(name): \(image)")
         }
         #expect(services.values.contains { $0["build"] != nil && $0["image"] as? String == "tailrace:local" })
@@ -106,7 +104,10 @@ struct ComposeTests {
         }
         #expect(stores == ["/var/lib/tailrace"])
         let dockerfile = try Project.text("Dockerfile")
-        for folder in ["pipelines", "config"] { #expect(dockerfile.contains("COPY \(folder) "), "\(folder)") }
+        for folder in ["pipelines", "config"] {
+            let isCopied = dockerfile.contains("COPY \(folder) ")
+            #expect(isCopied, "\(folder)")
+        }
     }
 
     @Test("lets Prometheus scrape every process of Tailrace's that serves metrics, at its address")

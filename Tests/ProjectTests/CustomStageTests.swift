@@ -44,14 +44,14 @@ struct CustomStageTests {
         try writer.close()
         let pipeline = folder.appendingPathComponent("tenants.yaml")
         try """
-            pipeline: tenants
-            stages:
-              spans: { kind: file, path: \(recording) }
-              mine: { kind: tenants, from: spans, names: [acme] }
-              sample: { kind: tail_sampler, from: mine, policies: [{ name: all, type: always_sample }] }
-              store: { kind: segments, from: sample, path: \(folder.path)/store }
-              rest: { kind: file_sink, from: mine.others, path: \(folder.path)/rest.jsonl }
-            """.write(to: pipeline, atomically: true, encoding: .utf8)
+        pipeline: tenants
+        stages:
+          spans: { kind: file, path: \(recording) }
+          mine: { kind: tenants, from: spans, names: [acme] }
+          sample: { kind: tail_sampler, from: mine, policies: [{ name: all, type: always_sample }] }
+          store: { kind: segments, from: sample, path: \(folder.path)/store }
+          rest: { kind: file_sink, from: mine.others, path: \(folder.path)/rest.jsonl }
+        """.write(to: pipeline, atomically: true, encoding: .utf8)
 
         let worker = try startWorker(pipeline: pipeline.path)
         let deadline = Date(timeIntervalSinceNow: 20)
@@ -74,6 +74,8 @@ struct CustomStageTests {
             traceID: TraceID(high: 1, low: UInt64(number)), spanID: SpanID(UInt64(number)), name: "GET /",
             startTime: start, endTime: start + 1_000_000,
             attributes: [Attribute("tenant.id", .string(tenant))])
-        return [ResourceSpans(resource: Resource(), scopeSpans: [ScopeSpans(spans: [span])])]
+        return [
+            ResourceSpans(resource: Resource(), scopeSpans: [ScopeSpans(scope: InstrumentationScope(), spans: [span])])
+        ]
     }
 }

@@ -1,6 +1,5 @@
 import Foundation
 import Pipeline
-import Sampling
 import Tailrace
 import Testing
 
@@ -10,16 +9,17 @@ struct DocumentationTests {
     func stageKind(kind: String) throws {
         let definition = try #require(StageRegistry.builtIn[kind])
         let text = try Project.text("docs/pipelines.md")
-        let section = try #require(Markdown.section("### \(kind)", in: text), "docs/pipelines.md has no section \(kind)")
+        let section = try #require(
+            Markdown.section("### \(kind)", in: text), "docs/pipelines.md has no section \(kind)")
         for port in definition.outputs {
-            #expect(section.contains("| `\(port.name)` | \(port.type.rawValue) |"), "port \(port.name)")
+            let isListed = section.contains("| `\(port.name)` | \(port.type.rawValue) |")
+            #expect(isListed, "port \(port.name)")
         }
         for option in Self.flattened(definition.options) {
-            #expect(section.contains("| `\(option.name)` |"), "option \(option.name)")
-            if let value = option.defaultText {
-                let row = section.split(separator: "\n").first { $0.hasPrefix("| `\(option.name)` |") }
-                #expect(row?.contains("| `\(value)` |") == true, "default \(value) of \(option.name)")
-            }
+            let row = section.split(separator: "\n").first { $0.hasPrefix("| `\(option.name)` |") }
+            let found = try #require(row, "option \(option.name)")
+            if let value = option.defaultText { #expect(found.contains("| `\(value)` |"), "\(option.name)") }
+            #expect(found.contains("| required |") == option.isRequired, "\(option.name)")
         }
     }
 
@@ -51,8 +51,10 @@ struct DocumentationTests {
 
     @Test("names every metric, and no other", arguments: ["docs/metrics.md", "config/alerts.yml"])
     func metrics(file: String) throws {
-        let sources = try ["Sources/Tailrace/Worker/WorkerMetrics.swift", "Sources/TailraceCLI/Support/StoreMetrics.swift"]
-            .map(Project.text).joined()
+        let sources = try [
+            "Sources/Tailrace/Worker/WorkerMetrics.swift", "Sources/TailraceCLI/Support/StoreMetrics.swift",
+        ]
+        .map(Project.text).joined()
         let exported = Set(sources.matches(of: /"((?:tailrace|process)_[a-z_]+)"/).map { String($0.output.1) })
         let text = try Project.text(file)
         let named = Set(text.matches(of: /\b(?:tailrace|process)_[a-z_]+\b/).map { String($0.output) })
@@ -74,7 +76,8 @@ struct DocumentationTests {
         let text = try Project.text("ARCHITECTURE.md")
         let folder = Project.root.appendingPathComponent("Sources").path
         for module in try FileManager.default.contentsOfDirectory(atPath: folder) where !module.hasPrefix(".") {
-            #expect(text.contains("`\(module)`"), "\(module)")
+            let isNamed = text.contains("`\(module)`")
+            #expect(isNamed, "\(module)")
         }
     }
 

@@ -7,14 +7,18 @@ import Testing
 struct PipelineFileTests {
     init() throws { try Project.enter() }
 
-    @Test("load without a mistake or a warning, with no variable set", arguments: try Project.files(in: "pipelines", ending: ".yaml"))
+    @Test(
+        "load without a mistake or a warning, with no variable set",
+        arguments: try Project.files(in: "pipelines", ending: ".yaml"))
     func load(file: String) {
         let (plan, diagnostics) = PipelinePlan.load(path: file, registry: .builtIn, environment: [:])
         #expect(diagnostics.all.isEmpty, "\(diagnostics.rendered())")
         #expect(plan?.name == URL(fileURLWithPath: file).deletingPathExtension().lastPathComponent)
     }
 
-    @Test("read their brokers and their store from the environment", arguments: try Project.files(in: "pipelines", ending: ".yaml"))
+    @Test(
+        "read their brokers and their store from the environment",
+        arguments: try Project.files(in: "pipelines", ending: ".yaml"))
     func environment(file: String) throws {
         let variables = ["KAFKA_BROKERS": "elsewhere:9092", "TAILRACE_STORE": "/tmp/elsewhere"]
         let (plan, _) = PipelinePlan.load(path: file, registry: .builtIn, environment: variables)

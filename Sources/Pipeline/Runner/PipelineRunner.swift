@@ -167,6 +167,12 @@ public final class PipelineRunner: @unchecked Sendable {
         workers[worker].send(.ended(partition))
     }
 
+    /// The log goes on at a lower offset: it was recreated or cut.
+    func logRestarted(_ partition: PartitionID, at offset: Int64) {
+        guard let worker = routes.withLock({ $0[partition]?.worker }) else { return }
+        workers[worker].send(.logRestarted(partition, at: offset))
+    }
+
     func dataLoss(_ message: String) {
         losses.withLock { $0.append(message) }
         log(message)

@@ -54,6 +54,7 @@ final class SourceHostAdapter: SourceHost, @unchecked Sendable {
     func ended(_ partition: PartitionID) { runner.ended(partition) }
 
     func dataLoss(_ partition: PartitionID, from: Int64, to: Int64, explanation: String) {
+        if to < from { runner.logRestarted(partition, at: to) }
         runner.dataLoss("data loss detected: \(partition) offsets \(from) to \(to): \(explanation)")
     }
 

@@ -37,8 +37,8 @@ package final class WorkerThread: @unchecked Sendable {
     private var tasks: [PartitionID: Owned] = [:]
     private var departed = TaskCounters()
     private var isPublishing = false
-    /// Sealed while the writer was busy; the next to be published.
-    private var held: CommitGroup?
+    /// Sealed while the writer was busy; the next to be published, oldest first.
+    private var held: [CommitGroup] = []
     private var lastFlush = WallClock.monotonic()
     private var lastUpkeep = WallClock.monotonic()
     private var snapshot = WorkerSnapshot()
@@ -200,9 +200,18 @@ package final class WorkerThread: @unchecked Sendable {
         writer?.publish(group)
     }
 
+    /// The oldest group that was sealed while the writer was busy, brought up to date: what was published meanwhile may have
+    /// added decision files, and a task that has left publishes nothing.
     private func takeHeldGroup() -> CommitGroup? {
-        defer { held = nil }
-        return held
+        guard !held.isEmpty else { return nil }
+        var group = held.removeFirst()
+        group.tasks = group.tasks.compactMap { sealed in
+            guard let task = tasks[sealed.entry.partition]?.task, task.epoch == sealed.entry.epoch else { return nil }
+            var sealed = sealed
+            sealed.entry.decisionFiles = task.neededDecisionFiles
+            return sealed
+        }
+        return group
     }
 
     /// Everything decided so far, sealed; nil when nothing has changed.
@@ -267,7 +276,7 @@ package final class WorkerThread: @unchecked Sendable {
             // No time left. What the sinks hold of these partitions must still leave in a group that does not name them: in a
             // later one, rows of the old epoch would count for a new epoch of the same partition.
             removeTasks(partitions)
-            if held == nil { held = makeGroup() } else { hasOrphans = true }
+            if let group = makeGroup() { held.append(group) }
         }
         return offsets.filter { partitions.contains($0.key) }
     }
@@ -303,7 +312,7 @@ package final class WorkerThread: @unchecked Sendable {
             guard let owned = tasks.removeValue(forKey: partition) else { continue }
             // Spans that were still in the window are the next owner's: they leave this worker's books.
             var counters = owned.task.counters
-            counters.received -= UInt64(owned.task.openSpans)
+            counters.returned += UInt64(owned.task.openSpans)
             departed.add(counters)
             for lane in owned.task.lanes {
                 policyTotals[lane.name] = PolicyCounters.sum(policyTotals[lane.name] ?? [], lane.sampler.policyCounters)

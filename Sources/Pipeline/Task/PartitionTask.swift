@@ -329,8 +329,8 @@ package final class PartitionTask {
     private func filter(
         _ stage: Int, _ batch: SpanBatch, _ record: SourceRecord, _ context: RecordContext, isReplayed: Bool
     ) {
-        guard var (filter, outputs) = filters[stage] else { return }
-        filters[stage] = nil  // sole owner of the lists while they change: no copies
+        // Taken out, to be the sole owner of the lists while they change: no copies.
+        guard let filter = filters[stage]?.filter, var outputs = filters.removeValue(forKey: stage)?.outputs else { return }
         outputs.clear()
         filter.sort(batch, inputs[stage], context: context, into: &outputs)
         let declared = taskPlan.plan.stages[stage]
@@ -425,11 +425,16 @@ package final class PartitionTask {
             entries.append(lane.entry(position: position))
             decisions.append(LaneDecisions(sampler: lane.name, records: lane.takeDecisions()))
         }
-        let oldest = decisionHorizonStart
         let entry = TaskEntry(
             partition: partition, epoch: epoch, low: low, high: max(position, replayedBelow), lanes: entries,
             streamTime: max(streamTime, restoredStreamTime ?? .min), streamTimeAtLow: streamTimeAtLow,
-            decisionFiles: decisionFiles.filter { $0.lastDecidedAt >= oldest })
+            decisionFiles: neededDecisionFiles)
         return CommitGroup.Task(entry: entry, decisions: decisions)
+    }
+
+    /// Decision files with decisions that a successor still wants to know.
+    package var neededDecisionFiles: [DecisionFileReference] {
+        let oldest = decisionHorizonStart
+        return decisionFiles.filter { $0.lastDecidedAt >= oldest }
     }
 }

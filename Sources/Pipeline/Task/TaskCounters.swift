@@ -1,7 +1,7 @@
 /// What a task has counted. Plain integers, owned by the task's thread and copied once per second for `/metrics`.
 ///
 /// The ledger equation, checked at every commit group (I16):
-/// `received + branched = kept + dropped + late + rejected + duplicate + filtered + forwarded + in window`.
+/// `received + branched = kept + dropped + late + rejected + duplicate + filtered + forwarded + returned + in window`.
 public struct TaskCounters: Sendable, Equatable {
     public var records: UInt64 = 0
     public var bytes: UInt64 = 0
@@ -21,6 +21,8 @@ public struct TaskCounters: Sendable, Equatable {
     public var filtered: UInt64 = 0
     /// Spans written by a sink without a sampler between.
     public var forwarded: UInt64 = 0
+    /// Spans of open traces whose partition went to another owner, who reads them again.
+    public var returned: UInt64 = 0
     public var keptTraces: UInt64 = 0
     public var droppedTraces: UInt64 = 0
     public var keptBytes: UInt64 = 0
@@ -35,7 +37,8 @@ public struct TaskCounters: Sendable, Equatable {
     public func imbalance(inWindow: Int) -> Int64 {
         let left = received + branched
         let right =
-            kept + dropped + lateKept + lateDropped + rejected + duplicate + filtered + forwarded + UInt64(inWindow)
+            kept + dropped + lateKept + lateDropped + rejected + duplicate + filtered + forwarded + returned
+            + UInt64(inWindow)
         return Int64(bitPattern: left &- right)
     }
 
@@ -53,6 +56,7 @@ public struct TaskCounters: Sendable, Equatable {
         duplicate += other.duplicate
         filtered += other.filtered
         forwarded += other.forwarded
+        returned += other.returned
         keptTraces += other.keptTraces
         droppedTraces += other.droppedTraces
         keptBytes += other.keptBytes

@@ -21,8 +21,8 @@ struct DecisionMemory {
     }
 
     private let horizon: Int64
-    /// Length of one table's time, milliseconds.
-    private let bucketLength: Int64
+    /// Length of one table's time, milliseconds: how much longer than the horizon a decision may be remembered.
+    let bucketLength: Int64
     private var buckets: [Bucket] = []
 
     private struct Bucket {

@@ -101,13 +101,17 @@ public final class ProbabilisticPolicy: SamplingPolicy {
     }
 
     public func vote(on trace: TraceEvidence, matched: UInt64) -> SamplingVote {
+        hash(of: trace.traceID) <= threshold ? .keep(probability: probability) : .pass(probability: probability)
+    }
+
+    func hash(of id: TraceID) -> UInt64 {
         var hash = saltState
-        for shift in stride(from: UInt64(56), through: 0, by: -8) {
-            hash = FNV1a.add(UInt8(truncatingIfNeeded: trace.traceID.high >> shift), to: hash)
+        for half in 0..<2 {
+            let word = half == 0 ? id.high : id.low
+            for shift in stride(from: UInt64(56), through: 0, by: -8) {
+                hash = FNV1a.add(UInt8(truncatingIfNeeded: word >> shift), to: hash)
+            }
         }
-        for shift in stride(from: UInt64(56), through: 0, by: -8) {
-            hash = FNV1a.add(UInt8(truncatingIfNeeded: trace.traceID.low >> shift), to: hash)
-        }
-        return hash <= threshold ? .keep(probability: probability) : .pass(probability: probability)
+        return hash
     }
 }

@@ -51,10 +51,13 @@ final class PolicyList {
             case .keep(let probability):
                 counters[index].matchedTraces += 1
                 if !verdict.isKept {
-                    verdict = Verdict(isKept: true, policyIndex: UInt16(index), probability: probability)
+                    verdict.isKept = true
+                    verdict.policyIndex = UInt16(index)
                 }
+                verdict.probability = max(verdict.probability, probability)
             case .pass(let probability):
-                if !verdict.isKept { verdict.probability = max(verdict.probability, probability) }
+                // A policy that could have kept the trace raises its probability, whichever policy comes first.
+                verdict.probability = max(verdict.probability, probability)
             case .drop:
                 return Verdict(isKept: false, policyIndex: UInt16(index), probability: 0)
             }

@@ -9,6 +9,12 @@ struct ArrivalQueue {
         entries.append((index, generation))
     }
 
+    /// Forgets all; for when no trace is open.
+    mutating func removeAll() {
+        entries = []
+        head = 0
+    }
+
     /// Takes the oldest trace that is still open.
     mutating func popOldest(in table: borrowing TraceTable) -> UInt32? {
         skipDecided(in: table)

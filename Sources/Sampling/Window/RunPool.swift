@@ -33,6 +33,16 @@ struct RunPool: ~Copyable {
         storage.deallocate()
     }
 
+    /// Back to the initial size; for when no run is in use.
+    mutating func releaseMemory() {
+        count = 0
+        firstFree = Self.none
+        guard capacity > 65_536 else { return }
+        storage.deallocate()
+        capacity = 1024
+        storage = .allocate(capacity: capacity)
+    }
+
     var byteCount: Int { capacity * MemoryLayout<SpanRun>.stride }
 
     subscript(index: UInt32) -> SpanRun {

@@ -9,11 +9,10 @@ import Glibc
 /// Unsafe by construction (it hands out addresses), safe by contract: an address is valid until its run is released.
 /// Owned by one sampler, used by one thread.
 struct SpanArena: ~Copyable {
-    /// A huge page: one page fault instead of 512, which matters when several threads fault at once. Small enough to be
-    /// released soon.
-    static let chunkSize = 2 << 20
-    /// Chunks kept for reuse: fresh pages cost a fault and a zeroing each.
-    static let spareChunks = 8
+    /// Large enough that the system's page tables and our chunk table stay small, small enough to be released soon.
+    static let chunkSize = 1 << 20
+    /// Chunks kept for reuse: fresh pages cost a zeroing each.
+    static let spareChunks = 16
 
     private struct Chunk {
         var base: UnsafeMutableRawPointer?
@@ -63,17 +62,14 @@ struct SpanArena: ~Copyable {
         }
     }
 
-    /// Fresh memory, aligned so that the kernel can back it with huge pages (a hint; without them it works as well).
+    /// Fresh memory. The pages are asked for at once: they will all be written, and a fault for each would cost more than
+    /// the copy into it. (Huge pages were measured too, and cost more: zeroing 2 MB evicts what the scanner works on.)
     private static func map(_ capacity: Int) -> UnsafeMutableRawPointer {
-        let mapped = mmap(nil, capacity + chunkSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE
+        let mapped = mmap(nil, capacity, PROT_READ | PROT_WRITE, flags, -1, 0)
         // Out of address space: the same end as a failed malloc. The budget keeps well below it.
         guard let mapped, mapped != MAP_FAILED else { fatalError("out of memory for the window") }
-        let aligned = mapped.alignedUp(toMultipleOf: chunkSize)
-        let head = aligned - mapped
-        if head > 0 { munmap(mapped, head) }
-        if chunkSize - head > 0 { munmap(aligned + capacity, chunkSize - head) }
-        madvise(aligned, capacity, MADV_HUGEPAGE)
-        return aligned
+        return mapped
     }
 
     /// The chunk being filled and the position in it where the next byte goes.
@@ -104,7 +100,8 @@ struct SpanArena: ~Copyable {
     mutating func releaseRun(chunk: UInt32) {
         let index = Int(chunk)
         chunks[index].liveRuns &-= 1
-        if chunks[index].liveRuns == 0, index != current { recycle(index) }
+        // The chunk being filled stays, unless it was made for one large span.
+        if chunks[index].liveRuns == 0, index != current || chunks[index].capacity != Self.chunkSize { recycle(index) }
     }
 
     private mutating func recycle(_ index: Int) {

@@ -48,6 +48,7 @@ struct TraceAssembler {
         var byteCount = 0
         var start = UInt64.max
         var end: UInt64 = 0
+        var root: (unit: UInt32, name: UnsafeRawBufferPointer)?
         var index = state.firstRun
         while index != RunPool.none {
             let run = runs[index]
@@ -66,11 +67,17 @@ struct TraceAssembler {
                 if fields.startTime != 0 { start = min(start, fields.startTime) }
                 end = max(end, fields.endTime)
                 byteCount += Int(length)
+                if root == nil, fields.parentSpanID.isZero { root = (run.unit, fields.name) }
                 pieces.append(Piece(unit: run.unit, bytes: bytes))
             }
             index = run.next
         }
         var summary = summary(of: state, runs: runs, arena: arena, units: units)
+        if let root, !summary.hasRoot {
+            summary.hasRoot = true
+            summary.rootService = serviceName(root.unit, units: units)
+            summary.rootName = scrubbedName(root.name)
+        }
         summary.spanCount = pieces.count
         summary.errorCount = errors
         summary.byteCount = byteCount
@@ -124,24 +131,25 @@ struct TraceAssembler {
     private mutating func payload(_ pieces: [Piece], units: borrowing UnitTable) -> [UInt8] {
         var order: [UInt32] = []
         var byUnit: [UInt32: [UnsafeRawBufferPointer]] = [:]
+        // Units with an equal resource become one ResourceSpans with several scopes: by the first unit of each.
+        var firstUnits: [UInt64: UInt32] = [:]
+        var groups: [UInt32: [UInt32]] = [:]
         for piece in pieces {
-            if byUnit[piece.unit] == nil { order.append(piece.unit) }
+            if byUnit[piece.unit] == nil {
+                let first = firstUnits[units.resourceHash(piece.unit), default: piece.unit]
+                let leader = units.haveSameResource(first, piece.unit) ? first : piece.unit
+                firstUnits[units.resourceHash(piece.unit)] = first
+                if leader == piece.unit { order.append(leader) }
+                groups[leader, default: []].append(piece.unit)
+            }
             byUnit[piece.unit, default: []].append(piece.bytes)
         }
         var writer = ProtobufWriter(reservingCapacity: pieces.reduce(64) { $0 + $1.bytes.count + 8 } + order.count * 256)
-        var written: Set<UInt32> = []
-        for unit in order where !written.contains(unit) {
-            // Units with an equal resource become one ResourceSpans with several scopes.
-            let resourceHash = units.resourceHash(unit)
-            var group: [UInt32] = []
-            for other in order where !written.contains(other) && units.resourceHash(other) == resourceHash {
-                group.append(other)
-            }
-            written.formUnion(group)
+        for unit in order {
             let resource = scrubbedResource(unit, units: units)
             writer.messageField(1) { writer in
                 writer.bytesField(1, resource)
-                for member in group {
+                for member in groups[unit] ?? [] {
                     let scope = scrubbedScope(member, units: units)
                     writer.messageField(2) { writer in
                         if !scope.isEmpty { writer.bytesField(1, scope) }
@@ -163,7 +171,8 @@ struct TraceAssembler {
             return
         }
         let scrubbed = scrub(span, as: .span)
-        writer.bytesField(2, scrubbed)
+        // A span without any field is none: it would be stored as one with the trace id zero.
+        if !scrubbed.isEmpty { writer.bytesField(2, scrubbed) }
     }
 
     private mutating func scrubbedResource(_ unit: UInt32, units: borrowing UnitTable) -> [UInt8] {

@@ -28,7 +28,7 @@ struct TraceState {
     var rootPosition: UInt32 = 0
     /// The tick in whose bucket the trace is scheduled.
     var scheduledTick: Int64 = .max
-    /// Distinguishes the users of one slot.
+    /// Distinguishes the users of one slot; 0 for a free one.
     var generation: UInt32 = 0
     /// Bit per status code that some span has: 1 unset, 2 ok, 4 error.
     var statusSeen: UInt8 = 0

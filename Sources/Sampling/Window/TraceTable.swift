@@ -13,6 +13,8 @@ struct TraceTable: ~Copyable {
     private var stateCapacity: Int
     private var stateCount = 0
     private var freeStates: [UInt32] = []
+    /// Given to the last trace that was inserted; 0 is nobody's.
+    private var lastGeneration: UInt32 = 0
     private(set) var count = 0
 
     init() {
@@ -39,7 +41,8 @@ struct TraceTable: ~Copyable {
     @inline(__always)
     static func hash(_ id: TraceID) -> UInt64 {
         let product = (id.high ^ 0x9e37_79b9_7f4a_7c15).multipliedFullWidth(by: id.low ^ 0xe703_7ed1_a0b4_28db)
-        return product.high ^ product.low
+        // The halves again: where a factor is zero, the product says nothing of the other.
+        return product.high ^ product.low ^ id.high ^ id.low
     }
 
     @inline(__always)
@@ -64,15 +67,14 @@ struct TraceTable: ~Copyable {
         let index: UInt32
         if let free = freeStates.popLast() {
             index = free
-            let generation = states[Int(free)].generation &+ 1
-            states[Int(free)] = TraceState(traceID: id, seen: seen)
-            states[Int(free)].generation = generation
         } else {
             if stateCount == stateCapacity { growStates() }
             index = UInt32(stateCount)
-            states[stateCount] = TraceState(traceID: id, seen: seen)
             stateCount += 1
         }
+        lastGeneration = lastGeneration == .max ? 1 : lastGeneration + 1
+        states[Int(index)] = TraceState(traceID: id, seen: seen)
+        states[Int(index)].generation = lastGeneration
         place(index, Self.hash(id))
         count += 1
         return index
@@ -99,7 +101,7 @@ struct TraceTable: ~Copyable {
             }
         }
         slots[hole] = 0
-        states[Int(index)].generation &+= 1
+        states[Int(index)].generation = 0
         freeStates.append(index)
         count -= 1
     }
@@ -107,7 +109,22 @@ struct TraceTable: ~Copyable {
     /// Whether `index` still belongs to the trace it had at that generation.
     @inline(__always)
     func isCurrent(_ index: UInt32, generation: UInt32) -> Bool {
-        states[Int(index)].generation == generation
+        Int(index) < stateCount && states[Int(index)].generation == generation
+    }
+
+    /// Back to the initial size; for when no trace is in the table. Indices and generations given before stay stale.
+    mutating func releaseMemory() {
+        guard count == 0 else { return }
+        stateCount = 0
+        freeStates.removeAll(keepingCapacity: stateCapacity <= 65_536)
+        guard stateCapacity > 65_536 || mask >= 131_072 else { return }
+        slots.deallocate()
+        states.deallocate()
+        mask = 1023
+        slots = .allocate(capacity: 1024)
+        slots.initialize(repeating: 0, count: 1024)
+        stateCapacity = 512
+        states = .allocate(capacity: 512)
     }
 
     private func place(_ index: UInt32, _ hash: UInt64) {

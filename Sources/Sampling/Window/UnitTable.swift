@@ -100,6 +100,13 @@ struct UnitTable: ~Copyable {
 
     func resourceHash(_ index: UInt32) -> UInt64 { units[Int(index)]?.resourceHash ?? 0 }
 
+    /// Equal hashes alone could be an accident, or an attack.
+    func haveSameResource(_ left: UInt32, _ right: UInt32) -> Bool {
+        left == right
+            || resourceHash(left) == resourceHash(right) && equal(resource(left), resource(right))
+                && equal(resourceSchemaURL(left), resourceSchemaURL(right))
+    }
+
     func resource(_ index: UInt32) -> UnsafeRawBufferPointer { part(index) { (0, $0.resource) } }
 
     func resourceSchemaURL(_ index: UInt32) -> UnsafeRawBufferPointer {

@@ -213,6 +213,7 @@ public final class WindowSampler: Sampler {
         guard now > tick else { return }
         if tick == .min {
             tick = now
+            memory.expire(streamTime: streamTime)
             return
         }
         if table.count > 0 {
@@ -227,6 +228,7 @@ public final class WindowSampler: Sampler {
         arrivals.skipDecided(in: table)
         memory.expire(streamTime: streamTime)
         assembler.forget(units.sweepIfNeeded())
+        releaseUnused()
     }
 
     /// Decides the traces whose window closed before the tick's boundary.
@@ -239,6 +241,7 @@ public final class WindowSampler: Sampler {
             guard table[entry.index].scheduledTick == tick else { continue }
             let deadline = settings.deadline(of: table[entry.index])
             if deadline < boundary {
+                table[entry.index].scheduledTick = .max
                 closing.append((deadline, entry.index))
             } else {
                 table[entry.index].scheduledTick = .max
@@ -256,7 +259,17 @@ public final class WindowSampler: Sampler {
             }
             if closing.isEmpty { return }
             decide(trigger: .memory, output)
+            releaseUnused()
         }
+    }
+
+    /// Gives the tables' memory back when nothing is open: otherwise one burst would keep the window above its budget, and
+    /// every trace after it would be decided early.
+    private func releaseUnused() {
+        guard table.count == 0 else { return }
+        table.releaseMemory()
+        runs.releaseMemory()
+        arrivals.removeAll()
     }
 
     public func closeAll(output: any SamplerOutput) {
@@ -340,6 +353,7 @@ public final class WindowSampler: Sampler {
         var late = state
         late.firstRun = state.firstLateRun
         late.rootRun = RunPool.none
+        late.rootSeen = .max
         let assembledLate = assembler.assemble(
             late, runs: runs, arena: arena, units: units, decision: decision, partition: context.partition)
         var trace = assembledLate.trace
@@ -396,7 +410,8 @@ public final class WindowSampler: Sampler {
     /// Bytes of memory that the open traces occupy.
     public var usedBytes: Int { arena.usedBytes + runs.byteCount + table.byteCount + units.byteCount }
 
-    public var decisionHorizon: Int64 { settings.decisionHorizon }
+    /// What memory may still hold: a restart restores no less than was remembered before it.
+    public var decisionHorizon: Int64 { settings.decisionHorizon + memory.bucketLength }
 
     public var gauges: SamplerGauges {
         var gauges = SamplerGauges()

@@ -66,7 +66,11 @@ enum DecisionFile {
             guard Checksum.of(compressed) == checksum else {
                 throw StoreError.damaged("a block's checksum does not match at byte \(position)")
             }
-            body(try decode(try Zstd.decompress(compressed, maximumSize: rawSize)))
+            let raw = try Zstd.decompress(compressed, maximumSize: rawSize)
+            guard raw.count == rawSize else {
+                throw StoreError.damaged("a block has \(raw.count) bytes instead of \(rawSize) at byte \(position)")
+            }
+            body(try decode(raw))
             position = start + compressedSize
         }
     }

@@ -10,6 +10,7 @@ public final class FileDeliveryStore: DeliveryStore {
     private let fileSystem: any FileSystem
     private let incarnation: String
     private let chains = Mutex<[Int: Chain]>([:])
+    private let unconfirmed = Mutex<[Int: Unconfirmed]>([:])
 
     /// One writer's chain of manifests and its decision file.
     private struct Chain {
@@ -19,6 +20,17 @@ public final class FileDeliveryStore: DeliveryStore {
         var decisionLength: UInt64 = 0
         var firstDecidedAt: Int64 = .max
         var lastDecidedAt: Int64 = .min
+    }
+
+    /// A manifest whose rename was begun and not seen to succeed. Readers may have seen it: from then on it must not change,
+    /// and its group must not be published under another number.
+    private struct Unconfirmed {
+        var directory: String
+        var name: String
+        var bytes: [UInt8]
+        var entries: [TaskEntry]
+        /// The chain as it is when the manifest is there.
+        var chain: Chain
     }
 
     /// A decision file is closed at this size, or when it spans this much stream time (milliseconds), so that old ones can
@@ -99,8 +111,10 @@ public final class FileDeliveryStore: DeliveryStore {
         of entry: TaskEntry, since oldest: Int64, _ body: (_ sampler: String, _ records: [DecisionRecord]) -> Void
     ) throws {
         for file in entry.decisionFiles where file.lastDecidedAt >= oldest {
-            let bytes = try fileSystem.read(layout.path(file.path), from: 0, count: Int(clamping: file.length))
+            let path = layout.path(file.path)
             do {
+                guard try fileSystem.size(path) >= file.length else { throw StoreError.truncated }
+                let bytes = try fileSystem.read(path, from: 0, count: Int(clamping: file.length))
                 guard UInt64(bytes.count) == file.length else { throw StoreError.truncated }
                 try DecisionFile.read(bytes) { block in
                     guard block.partition == entry.partition else { return }
@@ -117,6 +131,7 @@ public final class FileDeliveryStore: DeliveryStore {
     public func publish(_ group: CommitGroup, writer: Int) throws -> [TaskEntry] {
         var chain = chains.withLock { $0[writer] ?? Chain() }
         let name = "\(incarnation)-\(writer)"
+        if let entries = try confirm(writer) { return entries }
 
         // 1. What readers will be pointed to.
         var segments: [SegmentReference] = []
@@ -141,12 +156,34 @@ public final class FileDeliveryStore: DeliveryStore {
             if stillOwned == owned { break }
             owned = stillOwned
         }
-        try fileSystem.renameDurably(path + ".tmp", to: path)
-
         chain.sequence += 1
         chain.previousChecksum = Checksum.of(bytes)
-        chains.withLock { $0[writer] = chain }
+        let attempt = Unconfirmed(
+            directory: directory, name: Self.manifestName(chain.sequence), bytes: bytes, entries: owned, chain: chain)
+        unconfirmed.withLock { $0[writer] = attempt }
+        try fileSystem.renameDurably(path + ".tmp", to: path)
+        accept(attempt, writer: writer)
         return owned
+    }
+
+    private func accept(_ attempt: Unconfirmed, writer: Int) {
+        chains.withLock { $0[writer] = attempt.chain }
+        unconfirmed.withLock { $0[writer] = nil }
+    }
+
+    /// After a failed rename: the entries of the last attempt if its manifest is there all the same (the rename was done, and
+    /// the sync of the directory failed), made durable now; nil if it is not.
+    private func confirm(_ writer: Int) throws -> [TaskEntry]? {
+        guard let attempt = unconfirmed.withLock({ $0[writer] }) else { return nil }
+        guard try fileSystem.list(attempt.directory).contains(attempt.name) else {
+            unconfirmed.withLock { $0[writer] = nil }
+            return nil
+        }
+        let path = attempt.directory + "/" + attempt.name
+        try fileSystem.writeDurably(attempt.bytes, to: path + ".tmp")
+        try fileSystem.renameDurably(path + ".tmp", to: path)
+        accept(attempt, writer: writer)
+        return attempt.entries
     }
 
     /// Whether the entry's epoch is the partition's newest.

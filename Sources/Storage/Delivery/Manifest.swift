@@ -118,39 +118,23 @@ extension TaskEntry {
 }
 
 extension DoneRefs {
-    /// Records in order: the distance to the one before, then 0 for "all done", or the number of words and the words.
-    /// Runs of wholly done records, the most frequent case, are folded: 1, then their number.
+    /// Runs in order: the distance from the last record of the run before, then 0 and a length for wholly done records, or
+    /// the number of words + 1 and the words.
     fileprivate func encode(into encoder: inout ByteEncoder) {
-        let sorted = records.sorted { $0.key < $1.key }
-        var runs = ByteEncoder()
-        var runCount: UInt64 = 0
+        encoder.varint(UInt64(runs.count))
         var previous: Int64 = 0
-        var index = 0
-        while index < sorted.count {
-            let (offset, spans) = sorted[index]
-            runs.signed(offset - previous)
-            runCount += 1
-            switch spans {
-            case .some(let words):
-                runs.varint(UInt64(words.count) + 1)
-                for word in words { runs.fixed(word) }
-                previous = offset
-                index += 1
+        for run in runs {
+            encoder.signed(run.first &- previous)
+            switch run.spans {
             case .all:
-                var end = index + 1
-                while end < sorted.count, sorted[end].value == .all,
-                    sorted[end].key == offset + Int64(end - index)
-                {
-                    end += 1
-                }
-                runs.varint(0)
-                runs.varint(UInt64(end - index))
-                previous = offset + Int64(end - index - 1)
-                index = end
+                encoder.varint(0)
+                encoder.varint(UInt64(run.count))
+            case .some(let words):
+                encoder.varint(UInt64(words.count) + 1)
+                for word in words { encoder.fixed(word) }
             }
+            previous = run.first &+ (run.count - 1)
         }
-        encoder.varint(runCount)
-        encoder.raw(runs.bytes)
     }
 
     fileprivate static func decode(_ decoder: inout ByteDecoder) throws(StoreError) -> DoneRefs {
@@ -158,20 +142,24 @@ extension DoneRefs {
         var previous: Int64 = 0
         for _ in 0..<(try decoder.count(minimumSize: 2)) {
             let offset = previous &+ (try decoder.signed())
-            let form = try decoder.varint()
+            var form = try decoder.varint()
+            var length: Int64 = 1
+            var spans = Spans.all
             if form == 0 {
-                let length = try decoder.varint()
-                // A damaged length is caught by the checksum; this bounds what a forged one can ask for.
-                guard length > 0, length <= 1 << 26 else { throw .damaged("a run of \(length) records") }
-                for step in 0..<Int64(length) { done.add(offset: offset &+ step, .all) }
-                previous = offset &+ Int64(length) &- 1
+                guard let count = Int64(exactly: try decoder.varint()) else { throw .damaged("a run is too long") }
+                length = count
             } else {
-                guard form <= 1 << 20 else { throw .damaged("a record of \(form) words") }
                 var words: [UInt64] = []
-                for _ in 0..<(form - 1) { words.append(try decoder.fixed()) }
-                done.add(offset: offset, .some(words))
-                previous = offset
+                while form > 1 {
+                    words.append(try decoder.fixed())
+                    form -= 1
+                }
+                spans = .some(words)
             }
+            guard done.add(offset: offset, count: length, spans) else {
+                throw .damaged("\(length) done records at offset \(offset) are out of order")
+            }
+            previous = offset &+ (length - 1)
         }
         return done
     }

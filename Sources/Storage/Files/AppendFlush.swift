@@ -1,3 +1,4 @@
+import Glibc
 public import Pipeline
 import Synchronization
 
@@ -32,11 +33,21 @@ public final class AppendFlush: SinkFlush {
     public func perform() throws -> [SegmentReference] {
         try isDone.withLock { isDone in
             if isDone { return }
-            let start = length.current
+            // Shorter than what was written: somebody moved the file away, and a new one begins.
+            let start = min(length.current, try presentSize())
             try fileSystem.appendDurably(bytes, to: path, at: start, isPrivate: isPrivate)
             length.advance(to: start + UInt64(bytes.count))
             isDone = true
         }
         return []
+    }
+
+    private func presentSize() throws(FileError) -> UInt64 {
+        do throws(FileError) {
+            return try fileSystem.size(path)
+        } catch {
+            if error.code == ENOENT { return 0 }
+            throw error
+        }
     }
 }

@@ -16,11 +16,21 @@ public struct LocalFileSystem: FileSystem {
     ) throws(FileError) {
         let mode: mode_t = isPrivate ? 0o600 : 0o644
         try withFile(path, O_WRONLY | O_CREAT | O_CLOEXEC, "append to", mode: mode) { descriptor throws(FileError) in
+            var information = stat()
+            if fstat(descriptor, &information) != 0 { throw failure("look at", path) }
+            // Cutting would fill the gap with zeros, which no reader could tell from data.
+            guard UInt64(information.st_size) >= offset else {
+                throw FileError(
+                    operation: "append to", path: path, code: EINVAL,
+                    explanation: "it has \(information.st_size) bytes, \(offset) were written before")
+            }
             if ftruncate(descriptor, off_t(offset)) != 0 { throw failure("cut", path) }
             if lseek(descriptor, off_t(offset), SEEK_SET) < 0 { throw failure("seek in", path) }
             try writeAll(bytes, descriptor, path)
             if fdatasync(descriptor) != 0 { throw failure("sync", path) }
         }
+        // The name of a new file is made durable too: a manifest will count on it.
+        if offset == 0 { try syncDirectory(of: path) }
     }
 
     public func renameDurably(_ from: String, to: String) throws(FileError) {
@@ -78,7 +88,13 @@ public struct LocalFileSystem: FileSystem {
         }
         defer { closedir(stream) }
         var names: [String] = []
-        while let entry = readdir(stream) {
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else {
+                // A list that ends too early would hide the newest manifest.
+                if errno != 0 { throw failure("list", directory) }
+                break
+            }
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
             }

@@ -28,7 +28,7 @@ struct WorkerMetrics {
             counters.replayedRecords)
         text.counter(
             "tailrace_spans_received_total",
-            "Spans received. received + branched = kept + dropped + late + rejected + duplicate + filtered + forwarded + in window.",
+            "Spans received. received + branched = kept + dropped + late + rejected + duplicate + filtered + forwarded + returned + in window.",
             counters.received)
         text.counter("tailrace_spans_branched_total", "Further copies of spans sent to a second sampler or sink.", counters.branched)
         text.counter("tailrace_spans_kept_total", "Spans of kept traces.", counters.kept)
@@ -43,6 +43,9 @@ struct WorkerMetrics {
         text.counter("tailrace_spans_duplicate_total", "Spans merged with an equal one of the same trace.", counters.duplicate)
         text.counter("tailrace_spans_filtered_total", "Spans that a filter sent to a port that nobody reads.", counters.filtered)
         text.counter("tailrace_spans_forwarded_total", "Spans written by a sink without a sampler between.", counters.forwarded)
+        text.counter(
+            "tailrace_spans_returned_total", "Spans of open traces whose partition went to another owner, who reads them again.",
+            counters.returned)
         text.gauge("tailrace_spans_in_window", "Spans waiting for their trace's decision.", totals.gauges.openSpans)
         text.gauge("tailrace_traces_in_window", "Traces waiting for a decision.", totals.gauges.openTraces)
         text.gauge(

@@ -21,6 +21,7 @@ struct SearchCommand: AsyncParsableCommand {
     @Option(help: "Longest duration, for example 2s.") var maxDuration: String?
     @Option(help: "How far back, for example 15m; everything by default.") var since: String?
     @Option(help: "At most so many traces, 1 to 1500.") var limit = 20
+    @Option(help: "Go on where the last page ended: the cursor that it printed.") var cursor: String?
     @Option(help: "Directory of a store; ./data by default.") var store: String?
     @Option(help: "URL of a running server, asked instead of a store.") var server: String?
     @Flag(help: "Write one JSON object per trace instead of a table.") var json = false
@@ -58,6 +59,10 @@ struct SearchCommand: AsyncParsableCommand {
             throw ValidationError("--limit must be 1 to \(TraceQuery.maximumLimit)")
         }
         query.limit = limit
+        if let cursor {
+            guard let parsed = SearchCursor(cursor) else { throw ValidationError("--cursor \(cursor) is no cursor") }
+            query.cursor = parsed
+        }
         query.tags = try tag.map { text in
             guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
                 throw ValidationError("--tag \(text) has no value; write key=value")
@@ -102,6 +107,7 @@ struct SearchCommand: AsyncParsableCommand {
         if error { items.append(URLQueryItem(name: "error", value: "true")) }
         if let minDuration { items.append(URLQueryItem(name: "min_duration", value: minDuration)) }
         if let maxDuration { items.append(URLQueryItem(name: "max_duration", value: maxDuration)) }
+        if let cursor { items.append(URLQueryItem(name: "cursor", value: cursor)) }
         if let since { items.append(URLQueryItem(name: "time_range", value: since)) }
         for text in tag { items.append(URLQueryItem(name: "tag", value: text)) }
         guard let data = try await TraceClient.get(url, "/v1/traces", items) else {

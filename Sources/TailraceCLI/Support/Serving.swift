@@ -2,6 +2,7 @@ import Logging
 import Pipeline
 import Query
 import Server
+import ServiceLifecycle
 import Storage
 import Tailrace
 import UnixSignals
@@ -33,10 +34,16 @@ enum Serving {
         drain: @escaping @Sendable () -> Void
     ) async throws {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        var quiet = Logger(label: "tailrace.http")
+        quiet.logLevel = .critical
+        let logger = quiet
+        let services = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [server.service(logger: logger, onListening: { onListening($0) })], logger: logger))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 do {
-                    try await server.run(onListening: { onListening($0) })
+                    try await services.run()
                 } catch is CancellationError {
                 } catch {
                     throw CommandFailure("cannot listen on \(address.host):\(address.port): \(error)")
@@ -47,16 +54,13 @@ enum Serving {
             }
             group.addTask { try await whileRunning() }
             // Whatever ends first ends the others: the server with an error, the signal, or the work itself.
-            do {
-                try await group.next()
-            } catch {
-                await blocking(drain)
-                group.cancelAll()
-                throw error
-            }
+            var failure: (any Error)?
+            do { try await group.next() } catch { failure = error }
             // Metrics and health are served until everything is stored.
             await blocking(drain)
+            await services.triggerGracefulShutdown()
             group.cancelAll()
+            if let failure { throw failure }
         }
     }
 

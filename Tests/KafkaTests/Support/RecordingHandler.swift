@@ -1,3 +1,4 @@
+import BrokerTestSupport
 import Kafka
 
 /// Remembers what it was told, and can answer with offsets and flush on revoke.

@@ -1,14 +1,14 @@
 import Foundation
-import Kafka
+internal import Kafka
 
 /// A broker in a process of its own (tansu), shared by all tests of a run. Only with `TAILRACE_REAL_BROKER=1`; see
 /// `scripts/real-broker.sh`.
-final class RealBroker: @unchecked Sendable {
-    let bootstrapServers: String
+package final class RealBroker: @unchecked Sendable {
+    package let bootstrapServers: String
     private let process: Process
 
     /// nil with a printed reason when the tests with a real broker are off.
-    static let shared: RealBroker? = {
+    package static let shared: RealBroker? = {
         guard ProcessInfo.processInfo.environment["TAILRACE_REAL_BROKER"] == "1" else {
             print("tests with a real broker are skipped: set TAILRACE_REAL_BROKER=1 (scripts/real-broker.sh setup)")
             return nil
@@ -47,7 +47,7 @@ final class RealBroker: @unchecked Sendable {
     nonisolated(unsafe) private static var runningProcess: pid_t = 0
 
     /// The directory above this one that has a Package.swift and the script.
-    private static var projectRoot: String {
+    package static var projectRoot: String {
         if let root = ProcessInfo.processInfo.environment["TAILRACE_ROOT"] { return root }
         var directory = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         while directory.path != "/" {
@@ -58,7 +58,7 @@ final class RealBroker: @unchecked Sendable {
         return FileManager.default.currentDirectoryPath
     }
 
-    private static func freePort() throws -> UInt16 {
+    package static func freePort() throws -> UInt16 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()
