@@ -32,7 +32,8 @@ public struct OTLPScanner: Sendable {
         guard let start = record.baseAddress, record.count > 0 else { throw ScanError(.empty, at: 0) }
         guard record.count <= Int(Int32.max) else { throw ScanError(.tooLarge, at: Int(Int32.max)) }
         do {
-            try scanRequest(WireReader(base: start.assumingMemoryBound(to: UInt8.self), from: 0, to: record.count), batch)
+            try scanRequest(
+                WireReader(base: start.assumingMemoryBound(to: UInt8.self), from: 0, to: record.count), batch)
         } catch {
             batch.reset(record: record)
             rejectedSpans.removeAll(keepingCapacity: true)

@@ -34,7 +34,9 @@ public struct SpanFields {
             case 8 << 3 | WireType.fixed64: endTime = try reader.fixed64()
             case 15 << 3 | WireType.length:
                 let range = try reader.lengthDelimited()
-                if let code = try OTLPValidator.checkStatus(WireReader(base: reader.base, range: range)) { status = code }
+                if let code = try OTLPValidator.checkStatus(WireReader(base: reader.base, range: range)) {
+                    status = code
+                }
             default: try reader.skip(tag: tag)
             }
         }

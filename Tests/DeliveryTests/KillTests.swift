@@ -40,7 +40,7 @@ struct KillTests {
             // The worker is at work when it dies: something was decided, and something is still open.
             let goal = 50 + moments.next() % 200
             let works = try eventually(within: 90_000) {
-                try producer.write(20)
+                try producer.write(5)
                 return (worker.metric("tailrace_spans_kept_total") ?? 0) >= Double(goal)
             }
             #expect(works, "worker \(number - 1) keeps nothing: \(worker.logText)")
@@ -64,7 +64,8 @@ struct KillTests {
         let discrepancies = audit.discrepancies(written: producer.traces)
         #expect(discrepancies.isEmpty, "\(discrepancies.count) of \(producer.traces.count): \(discrepancies.prefix(5))")
         #expect(audit.deadLetters == 1)
-        #expect(audit.stored.count < producer.traces.count, "nothing was dropped: the test would not see a doubled drop")
+        #expect(
+            audit.stored.count < producer.traces.count, "nothing was dropped: the test would not see a doubled drop")
     }
 
     /// Short windows, so that the test is short; the errors and half of the rest are kept.

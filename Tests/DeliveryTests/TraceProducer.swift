@@ -38,7 +38,8 @@ final class TraceProducer: Sendable {
         let now = UInt64(nowMs()) * 1_000_000
         let list = spans.map { number in
             Span(
-                traceID: id, spanID: SpanID(number), parentSpanID: SpanID(number == 1 ? 0 : 1), name: "operation \(number)",
+                traceID: id, spanID: SpanID(number), parentSpanID: SpanID(number == 1 ? 0 : 1),
+                name: "operation \(number)",
                 kind: .server, startTime: now, endTime: now + 1_000_000,
                 status: SpanStatus(code: hasError && number == 4 ? .error : .unset))
         }

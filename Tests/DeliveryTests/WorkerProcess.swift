@@ -1,25 +1,33 @@
 import BrokerTestSupport
 import Foundation
+import Glibc
 
 /// The real program as a process of its own: what a test can kill.
 final class WorkerProcess {
-    private let process = Process()
+    private let identifier: pid_t
     let metricsPort: UInt16
     private let log: URL
 
+    /// Started with posix_spawn, so that waiting needs no run loop.
+    ///
     /// - Parameter folder: holds the pipeline file `pipeline.yaml`, the store and the log.
     init(folder: URL, number: Int) throws {
         metricsPort = try RealBroker.freePort()
         log = folder.appendingPathComponent("worker-\(number).log")
-        FileManager.default.createFile(atPath: log.path, contents: nil)
-        process.executableURL = Self.executable
-        process.arguments = [
-            "run", folder.appendingPathComponent("pipeline.yaml").path, "--store",
+        let arguments = [
+            Self.executable.path, "run", folder.appendingPathComponent("pipeline.yaml").path, "--store",
             folder.appendingPathComponent("store").path, "--listen", "127.0.0.1:\(metricsPort)", "--threads", "2",
         ]
-        process.standardError = try FileHandle(forWritingTo: log)
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 2, log.path, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+        var pointers = arguments.map { strdup($0) } + [nil]
+        defer { for pointer in pointers { free(pointer) } }
+        var started: pid_t = 0
+        let code = posix_spawn(&started, arguments[0], &actions, nil, &pointers, environ)
+        guard code == 0 else { throw POSIXError(POSIXErrorCode(rawValue: code) ?? .ENOENT) }
+        identifier = started
     }
 
     /// Beside the test bundle: SwiftPM builds programs and tests into one folder.
@@ -28,20 +36,23 @@ final class WorkerProcess {
             .appendingPathComponent("tailrace")
     }
 
-    var isRunning: Bool { process.isRunning }
-
     var logText: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
 
     func kill() {
-        Glibc.kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
+        Glibc.kill(identifier, SIGKILL)
+        _ = wait()
     }
 
-    /// SIGTERM; returns the exit code.
+    /// SIGTERM; returns the exit code, or the negative signal that ended it.
     func terminate() -> Int32 {
-        process.terminate()
-        process.waitUntilExit()
-        return process.terminationStatus
+        Glibc.kill(identifier, SIGTERM)
+        return wait()
+    }
+
+    private func wait() -> Int32 {
+        var status: Int32 = 0
+        while waitpid(identifier, &status, 0) < 0, errno == EINTR {}
+        return status & 0x7f == 0 ? status >> 8 & 0xff : -(status & 0x7f)
     }
 
     /// The sum of a metric's samples; nil while the worker does not answer.

@@ -63,7 +63,8 @@ struct AssemblerTests {
 
     @Test func theSummaryNamesTheRootAndSpansAllTimes() throws {
         let driver = SamplerDriver()
-        try driver.send([SentSpan(trace: 1, id: 2, start: 500, duration: 100, isError: true, service: "back")], at: 1000)
+        try driver.send(
+            [SentSpan(trace: 1, id: 2, start: 500, duration: 100, isError: true, service: "back")], at: 1000)
         var root = SentSpan.root(1, id: 9)
         root.start = 400
         root.duration = 150
@@ -125,8 +126,12 @@ private final class FailingScrubber: SpanScrubber {
         if SpanFields(message).spanID.value == 2 { throw ScanError(.truncated, at: 0) }
         output += message
     }
-    func scrubResource(_ message: UnsafeRawBufferPointer, into output: inout [UInt8]) throws(ScanError) { output += message }
-    func scrubScope(_ message: UnsafeRawBufferPointer, into output: inout [UInt8]) throws(ScanError) { output += message }
+    func scrubResource(_ message: UnsafeRawBufferPointer, into output: inout [UInt8]) throws(ScanError) {
+        output += message
+    }
+    func scrubScope(_ message: UnsafeRawBufferPointer, into output: inout [UInt8]) throws(ScanError) {
+        output += message
+    }
     func scrubName(_ name: String) -> String { name }
     var counts: [(rule: String, count: UInt64)] { [] }
 }

@@ -32,7 +32,9 @@ public final class SpanFileWriter {
     ///
     /// What is not given follows from the name: `.gz` and `.zst` mean compression, and a stem that ends in `.pb`,
     /// `.proto`, `.binpb` or `.bin` means length-delimited protobuf; anything else is JSON lines.
-    public init(path: String, format: SpanFileReader.Format? = nil, compression: Compression? = nil)
+    public init(
+        path: String, format: SpanFileReader.Format? = nil, compression: Compression? = nil
+    )
         throws(SpanFileError)
     {
         self.path = path

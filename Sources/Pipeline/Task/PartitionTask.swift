@@ -330,7 +330,9 @@ package final class PartitionTask {
         _ stage: Int, _ batch: SpanBatch, _ record: SourceRecord, _ context: RecordContext, isReplayed: Bool
     ) {
         // Taken out, to be the sole owner of the lists while they change: no copies.
-        guard let filter = filters[stage]?.filter, var outputs = filters.removeValue(forKey: stage)?.outputs else { return }
+        guard let filter = filters[stage]?.filter, var outputs = filters.removeValue(forKey: stage)?.outputs else {
+            return
+        }
         outputs.clear()
         filter.sort(batch, inputs[stage], context: context, into: &outputs)
         let declared = taskPlan.plan.stages[stage]

@@ -12,7 +12,8 @@ package final class TaskLane: SamplerOutput {
     package let wantsDropped: Bool
     private unowned let task: PartitionTask
 
-    init(stage: Int, name: String, sampler: any Sampler, ledger: OffsetLedger, wantsDropped: Bool, task: PartitionTask) {
+    init(stage: Int, name: String, sampler: any Sampler, ledger: OffsetLedger, wantsDropped: Bool, task: PartitionTask)
+    {
         self.stage = stage
         self.name = name
         self.sampler = sampler

@@ -12,7 +12,8 @@ package struct TaskPlan: Sendable {
         self.source = source
         var reached: Set<Int> = [source]
         // The stages of a plan are in topological order: one pass finds everything behind the source.
-        for index in plan.stages.indices where plan.stages[index].inputs.contains(where: { reached.contains($0.stage) }) {
+        for index in plan.stages.indices where plan.stages[index].inputs.contains(where: { reached.contains($0.stage) })
+        {
             reached.insert(index)
         }
         reached.remove(source)

@@ -21,7 +21,8 @@ enum BuiltInPolicies {
         example: "status_code: {status_codes: [ERROR]}",
         check: { settings, policy, diagnostics in
             if let list = settings.value["status_codes"], list.elements.isEmpty, list.scalar == nil {
-                diagnostics.error("\(policy): status_codes is empty; name at least one of OK, ERROR, UNSET", at: list.location)
+                diagnostics.error(
+                    "\(policy): status_codes is empty; name at least one of OK, ERROR, UNSET", at: list.location)
             }
         },
         make: { name, settings in

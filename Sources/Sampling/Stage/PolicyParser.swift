@@ -48,8 +48,10 @@ enum PolicyParser {
         }
         guard let definition = BuiltInPolicies[type] else {
             let hint = Wording.suggestion(for: type, among: known)
-            let list = "; known types: \(known.joined(separator: ", "))"
-            diagnostics.error("\(subject): unknown type \"\(type)\"" + (hint.isEmpty ? "" : ".\(hint)") + list,
+            let types = known.joined(separator: ", ")
+            diagnostics.error(
+                "\(subject): unknown type \"\(type)\""
+                    + (hint.isEmpty ? "; known types: \(types)" : ".\(hint) Known types: \(types)"),
                 at: typeValue.location)
             return
         }

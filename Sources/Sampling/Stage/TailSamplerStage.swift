@@ -6,7 +6,8 @@ public enum TailSamplerStage {
         StageOption("max", .duration, default: "30s", summary: "hard cap from a trace's first span"),
         StageOption("settle", .duration, default: "10s", summary: "time after the root span"),
         StageOption("idle", .duration, default: "15s", summary: "time after the last span"),
-        StageOption("tick", .duration, default: "1s", summary: "traces whose window closes within a tick are decided together"),
+        StageOption(
+            "tick", .duration, default: "1s", summary: "traces whose window closes within a tick are decided together"),
         StageOption("buffer", .enumeration(["memory"]), default: "memory", summary: "where undecided spans are held"),
         StageOption("max_bytes", .size, default: "2GiB", summary: "memory for the windows of a worker"),
     ]
@@ -21,11 +22,17 @@ public enum TailSamplerStage {
         ],
         options: [
             StageOption("window", .object(windowOptions), summary: "when a trace's window closes"),
-            StageOption("policies", .any, required: true, summary: "which traces to keep; the first policy that matches counts"),
-            StageOption("decision_horizon", .duration, default: "1h", summary: "how long decisions are remembered for late spans"),
-            StageOption("max_spans_per_trace", .integer(1...100_000_000), default: "100000", summary: "a larger trace is decided at once"),
+            StageOption(
+                "policies", .any, required: true, summary: "which traces to keep; the first policy that matches counts"),
+            StageOption(
+                "decision_horizon", .duration, default: "1h",
+                summary: "how long decisions are remembered for late spans"),
+            StageOption(
+                "max_spans_per_trace", .integer(1...100_000_000), default: "100000",
+                summary: "a larger trace is decided at once"),
             StageOption("max_bytes_per_trace", .size, default: "256MiB", summary: "a larger trace is decided at once"),
-            StageOption("decision_wait", .duration, summary: "the Collector's name for window.max; turns settle and idle off"),
+            StageOption(
+                "decision_wait", .duration, summary: "the Collector's name for window.max; turns settle and idle off"),
             StageOption(
                 "decision_wait_after_root_received", .duration,
                 summary: "the Collector's name for window.settle, together with decision_wait"),

@@ -144,7 +144,8 @@ struct TraceAssembler {
             }
             byUnit[piece.unit, default: []].append(piece.bytes)
         }
-        var writer = ProtobufWriter(reservingCapacity: pieces.reduce(64) { $0 + $1.bytes.count + 8 } + order.count * 256)
+        var writer = ProtobufWriter(
+            reservingCapacity: pieces.reduce(64) { $0 + $1.bytes.count + 8 } + order.count * 256)
         for unit in order {
             let resource = scrubbedResource(unit, units: units)
             writer.messageField(1) { writer in

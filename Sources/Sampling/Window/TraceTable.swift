@@ -93,7 +93,8 @@ struct TraceTable: ~Copyable {
             next = (next + 1) & mask
             let slot = slots[next]
             if slot == 0 { break }
-            let home = Int(truncatingIfNeeded: Self.hash(states[Int(UInt32(truncatingIfNeeded: slot) &- 1)].traceID)) & mask
+            let home =
+                Int(truncatingIfNeeded: Self.hash(states[Int(UInt32(truncatingIfNeeded: slot) &- 1)].traceID)) & mask
             // A slot may move into the hole only if its home does not lie cyclically in (hole, next].
             if (next - home) & mask >= (next - hole) & mask {
                 slots[hole] = slot

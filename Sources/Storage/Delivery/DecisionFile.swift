@@ -1,5 +1,5 @@
-public import Pipeline
 import OTLP
+public import Pipeline
 import TraceModel
 
 /// One block of a decision file: the decisions of one sampler of one partition from one flush.

@@ -121,7 +121,8 @@ public final class StoreCatalog: Sendable {
     private static func acceptedEpochs(
         of partition: PartitionID, _ state: State
     ) -> [UInt64: Limit] {
-        guard let epochs = state.epochs[FileDeliveryStore.directoryName(partition)], let newest = epochs.keys.max() else {
+        guard let epochs = state.epochs[FileDeliveryStore.directoryName(partition)], let newest = epochs.keys.max()
+        else {
             return [:]
         }
         var accepted = [newest: Limit(last: nil)]

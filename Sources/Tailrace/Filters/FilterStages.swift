@@ -54,7 +54,8 @@ final class MatchFilter: SpanFilter {
 /// Definition of the stage kind `route`: spans that match leave on one port, the others on another.
 enum RouteStage {
     static let definition = StageDefinition(
-        kind: "route", role: .filter, summary: "Sends spans that match to the port matched, the others to the port other.",
+        kind: "route", role: .filter,
+        summary: "Sends spans that match to the port matched, the others to the port other.",
         inputs: [.spans],
         outputs: [
             OutputPort("matched", .spans, summary: "spans that match"),

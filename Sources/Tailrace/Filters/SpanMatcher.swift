@@ -7,7 +7,8 @@ struct SpanMatcher: Sendable {
     static let options: [StageOption] = [
         StageOption("service", .list(.string), summary: "service.name is one of these"),
         StageOption("name", .list(.string), summary: "the span's name is one of these"),
-        StageOption("kind", .list(.enumeration(SpanKind.allCases.map(\.name))), summary: "the span's kind is one of these"),
+        StageOption(
+            "kind", .list(.enumeration(SpanKind.allCases.map(\.name))), summary: "the span's kind is one of these"),
         StageOption("error", .boolean, summary: "the span's status is (not) ERROR"),
         StageOption("attributes", .map(.string), summary: "span or resource attributes with exactly these values"),
     ]

@@ -13,8 +13,10 @@ enum ValidateStage {
         ],
         options: [
             StageOption("max_attributes", .integer(0...1_000_000), default: "100", summary: "attributes of a span"),
-            StageOption("max_key_length", .integer(1...1_000_000), default: "256", summary: "bytes of an attribute key"),
-            StageOption("max_value_length", .integer(1...100_000_000), default: "4096",
+            StageOption(
+                "max_key_length", .integer(1...1_000_000), default: "256", summary: "bytes of an attribute key"),
+            StageOption(
+                "max_value_length", .integer(1...100_000_000), default: "4096",
                 summary: "bytes of a string or bytes value"),
         ],
         make: .filter { settings, _ in
@@ -53,14 +55,18 @@ final class LimitFilter: SpanFilter {
 
     private func violation(_ head: SpanHead, _ batch: SpanBatch) -> (String, String)? {
         if head.attributeCount > maximumAttributes {
-            return ("too_many_attributes", "\(head.attributeCount) attributes, at most \(maximumAttributes) are accepted")
+            return (
+                "too_many_attributes", "\(head.attributeCount) attributes, at most \(maximumAttributes) are accepted"
+            )
         }
         // Attributes lie in one stretch that is no longer than a value may be: nothing in it can be too long.
         if Int(head.attributes.length) <= min(maximumKeyLength, maximumValueLength) { return nil }
         var found: (String, String)?
         AttributeLookup.forEach(in: batch.bytes(head.attributes), .span) { key, value in
             if key.count > maximumKeyLength {
-                found = ("key_too_long", "an attribute key of \(key.count) bytes, at most \(maximumKeyLength) are accepted")
+                found = (
+                    "key_too_long", "an attribute key of \(key.count) bytes, at most \(maximumKeyLength) are accepted"
+                )
                 return false
             }
             let length =

@@ -7,11 +7,14 @@ enum IndexerStage {
     static let definition = StageDefinition(
         kind: "indexer", role: .indexer,
         summary: "Chooses the searchable attributes of a kept trace, and lists its services and operations.",
-        inputs: [.traces], outputs: [OutputPort("traces", .traces, summary: "the traces, with what they can be found by")],
+        inputs: [.traces],
+        outputs: [OutputPort("traces", .traces, summary: "the traces, with what they can be found by")],
         options: [
-            StageOption("attributes", .any, required: true,
+            StageOption(
+                "attributes", .any, required: true,
                 summary: "list of attribute keys, or a file with such a list, for example config/searchable.yaml"),
-            StageOption("max_values_per_key", .integer(1...10_000), default: "20",
+            StageOption(
+                "max_values_per_key", .integer(1...10_000), default: "20",
                 summary: "different values of one key that are indexed per trace"),
         ],
         check: { settings, diagnostics in
@@ -27,11 +30,14 @@ enum IndexerStage {
     static func keys(_ settings: StageSettings) throws -> [String] {
         guard let value = settings.value["attributes"] else { return [] }
         if case .list(let elements) = value.content { return try names(elements) }
-        guard let path = value.scalar else { throw StageError("attributes must be a list of keys or the name of a file") }
+        guard let path = value.scalar else {
+            throw StageError("attributes must be a list of keys or the name of a file")
+        }
         let document = YAMLLoader.load(path: path, environment: ProcessEnvironment.variables)
         guard !document.diagnostics.hasErrors, let content = document.value else {
             throw StageError(
-                document.diagnostics.sorted.first.map(\.description) ?? "\(path) is empty; it needs a list of attribute keys")
+                document.diagnostics.sorted.first.map(\.description)
+                    ?? "\(path) is empty; it needs a list of attribute keys")
         }
         let list = content["attributes"] ?? content
         guard case .list(let elements) = list.content else {
@@ -75,7 +81,9 @@ final class AttributeIndexer: TraceStage {
                 collect(span.attributes, &values)
             }
         }
-        trace.operations = operations.sorted { ($0.service, $0.operation, $0.kind.rawValue) < ($1.service, $1.operation, $1.kind.rawValue) }
+        trace.operations = operations.sorted {
+            ($0.service, $0.operation, $0.kind.rawValue) < ($1.service, $1.operation, $1.kind.rawValue)
+        }
         trace.attributes = values.sorted { $0.key < $1.key }.flatMap { key, values in
             values.sorted().map { IndexedAttribute(key: key, value: $0) }
         }
@@ -87,7 +95,9 @@ final class AttributeIndexer: TraceStage {
             let texts: [String] =
                 if case .array(let elements) = attribute.value { elements.map(\.text) } else { [attribute.value.text] }
             for text in texts where text.utf8.count <= Self.maximumValueLength {
-                if values[attribute.key, default: []].count < maximumValues { values[attribute.key, default: []].insert(text) }
+                if values[attribute.key, default: []].count < maximumValues {
+                    values[attribute.key, default: []].insert(text)
+                }
             }
         }
     }

@@ -10,7 +10,8 @@ enum ScrubStage {
         summary: "Removes or changes sensitive data; applied to what is kept, so dropped spans cost nothing.",
         inputs: [.spans], outputs: [OutputPort("spans", .spans, summary: "the spans, scrubbed")],
         options: [
-            StageOption("rules", .string, required: true, summary: "file with scrub rules, for example config/scrub.yaml")
+            StageOption(
+                "rules", .string, required: true, summary: "file with scrub rules, for example config/scrub.yaml")
         ],
         check: { settings, diagnostics in
             guard let place = settings.value["rules"], let path = place.scalar else { return }

@@ -44,7 +44,8 @@ enum FileSinkStage {
         summary: "Appends to a file of JSON lines: OTLP requests of traces and spans, summaries, dead letters.",
         inputs: PortType.allCases, outputs: [],
         options: [
-            StageOption("path", .string, required: true,
+            StageOption(
+                "path", .string, required: true,
                 summary: "the file; each worker thread writes its own, with its number before the ending")
         ],
         make: .sink { settings, environment in
@@ -57,7 +58,9 @@ enum FileSinkStage {
     private static func threadPath(_ path: String, _ worker: Int) -> String {
         if worker == 0 { return path }
         let directoryEnd = path.lastIndex(of: "/") ?? path.startIndex
-        guard let dot = path[directoryEnd...].lastIndex(of: "."), dot != directoryEnd else { return "\(path).\(worker)" }
+        guard let dot = path[directoryEnd...].lastIndex(of: "."), dot != directoryEnd else {
+            return "\(path).\(worker)"
+        }
         return "\(path[..<dot]).\(worker)\(path[dot...])"
     }
 }
@@ -71,9 +74,11 @@ enum KafkaSinkStage {
         options: [
             KafkaOptions.brokers,
             StageOption("topic", .string, required: true, summary: "the topic to write"),
-            StageOption("compression", .enumeration(["none", "gzip", "snappy", "lz4", "zstd"]), default: "none",
+            StageOption(
+                "compression", .enumeration(["none", "gzip", "snappy", "lz4", "zstd"]), default: "none",
                 summary: "how batches are compressed"),
-            StageOption("max_message_bytes", .size, default: "16MiB", summary: "largest message; the broker has its own limit"),
+            StageOption(
+                "max_message_bytes", .size, default: "16MiB", summary: "largest message; the broker has its own limit"),
             KafkaOptions.client,
         ],
         make: .sink { settings, environment in

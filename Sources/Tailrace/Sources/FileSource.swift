@@ -14,7 +14,8 @@ enum FileSourceStage {
         ],
         options: [
             StageOption("path", .string, required: true, summary: "the file, or - for standard input"),
-            StageOption("max_record_bytes", .size, default: "256MiB", summary: "a larger record goes to the dead letters"),
+            StageOption(
+                "max_record_bytes", .size, default: "256MiB", summary: "a larger record goes to the dead letters"),
         ],
         make: .source { settings, _ in FileSource(path: settings.string("path") ?? "") })
 }
@@ -35,12 +36,15 @@ final class FileSource: Source, @unchecked Sendable {
         var clock = RecordingClock()
         var offset: Int64 = 0
         while !stopping.load(ordering: .relaxed), let item = try reader.next() {
-            while paused.load(ordering: .relaxed), !stopping.load(ordering: .relaxed) { NamedThread.pause(milliseconds: 10) }
+            while paused.load(ordering: .relaxed), !stopping.load(ordering: .relaxed) {
+                NamedThread.pause(milliseconds: 10)
+            }
             switch item {
             case .request(let record):
                 let timestamp = clock.timestamp(of: record)
                 if offset >= start {
-                    host.deliver(OwnedRecordBatch(partition, offset: offset, timestamp: timestamp, payload: record.protobuf))
+                    host.deliver(
+                        OwnedRecordBatch(partition, offset: offset, timestamp: timestamp, payload: record.protobuf))
                 }
             case .malformed(let error):
                 lastError.withLock { $0 = error.description }

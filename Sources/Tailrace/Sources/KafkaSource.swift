@@ -95,7 +95,9 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
         let next = state.withLock { $0.nextOffsets }
         var lag: [PartitionID: Int64] = [:]
         for (partition, offset) in next {
-            guard let end = consumer.watermarks(of: KafkaPartition(topic: partition.topic, partition: partition.partition))
+            guard
+                let end = consumer.watermarks(
+                    of: KafkaPartition(topic: partition.topic, partition: partition.partition))
             else { continue }
             lag[partition] = max(0, end.high - offset)
             if offset >= end.high, ends[partition] != offset {

@@ -13,21 +13,28 @@ enum KafkaSourceStage {
         options: [
             KafkaOptions.brokers,
             StageOption("topic", .string, required: true, summary: "the topic to read"),
-            StageOption("group", .string, default: "tailrace", summary: "the consumer group; workers of one pipeline share it"),
+            StageOption(
+                "group", .string, default: "tailrace", summary: "the consumer group; workers of one pipeline share it"),
             StageOption(
                 "encoding", .enumeration(RecordEncoding.allCases.map(\.rawValue)), default: "otlp_proto",
                 summary: "how records are encoded"),
             StageOption(
                 "max_record_bytes", .size, default: "16MiB", summary: "a larger record goes to the dead letters"),
-            StageOption("start", .enumeration(["earliest", "latest"]), default: "earliest",
+            StageOption(
+                "start", .enumeration(["earliest", "latest"]), default: "earliest",
                 summary: "where a group starts that has committed nothing"),
-            StageOption("on_data_loss", .enumeration(["stop", "continue"]), default: "stop",
+            StageOption(
+                "on_data_loss", .enumeration(["stop", "continue"]), default: "stop",
                 summary: "what to do when records that were not read yet are gone from the log"),
-            StageOption("assignment", .enumeration(["cooperative", "eager"]), default: "cooperative",
+            StageOption(
+                "assignment", .enumeration(["cooperative", "eager"]), default: "cooperative",
                 summary: "how partitions move in a rebalance; all workers must agree"),
-            StageOption("instance_id", .string,
+            StageOption(
+                "instance_id", .string,
                 summary: "static membership: a restart within the session timeout keeps its partitions"),
-            StageOption("session_timeout", .duration, default: "45s", summary: "after this silence a worker has lost its partitions"),
+            StageOption(
+                "session_timeout", .duration, default: "45s",
+                summary: "after this silence a worker has lost its partitions"),
             StageOption("fetch_queue_bytes", .size, default: "64MiB", summary: "bytes fetched ahead of the worker"),
             KafkaOptions.client,
         ],
@@ -49,7 +56,9 @@ enum KafkaSourceStage {
                 configuration.sessionTimeoutMs = Int(timeout)
                 configuration.heartbeatIntervalMs = min(3000, Int(timeout) / 3)
             }
-            if let bytes = settings.size("fetch_queue_bytes") { configuration.queuedMaxKBytes = max(1024, Int(bytes >> 10)) }
+            if let bytes = settings.size("fetch_queue_bytes") {
+                configuration.queuedMaxKBytes = max(1024, Int(bytes >> 10))
+            }
             return KafkaSource(
                 topics: [settings.string("topic") ?? ""], configuration: configuration,
                 clusterName: environment.clusterName, continuesAfterLoss: settings.string("on_data_loss") == "continue")

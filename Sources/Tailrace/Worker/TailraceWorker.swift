@@ -62,8 +62,10 @@ public final class TailraceWorker: Sendable {
 
     /// The metrics in Prometheus' text format.
     public func metrics() -> String {
-        WorkerMetrics(pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt)
-            .render()
+        WorkerMetrics(
+            pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt
+        )
+        .render()
     }
 
     public var health: WorkerHealth {
@@ -99,7 +101,8 @@ public final class TailraceWorker: Sendable {
         gethostname(&name, name.count - 1)
         let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let plain = host.filter { $0.isASCII && ($0.isLetter || $0.isNumber) }.prefix(32)
-        return "\(plain)-\(getpid())-\(String(WallClock.now(), radix: 36))-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
+        return
+            "\(plain)-\(getpid())-\(String(WallClock.now(), radix: 36))-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
     }
 }
 
@@ -145,7 +148,10 @@ public struct WorkerHealth: Sendable {
     ) {
         dependencies = sources.map { source in
             let detail = source.status.lastError ?? (source.status.isConnected ? "" : "not connected yet")
-            return ("source \(source.name)", source.status.isConnected ? "ok" : "down", source.status.isConnected ? "" : detail)
+            return (
+                "source \(source.name)", source.status.isConnected ? "ok" : "down",
+                source.status.isConnected ? "" : detail
+            )
         }
         dependencies.append(
             ("store \(storeDirectory)", flushErrors.isEmpty ? "ok" : "down", flushErrors.first ?? ""))

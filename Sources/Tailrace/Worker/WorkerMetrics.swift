@@ -30,26 +30,36 @@ struct WorkerMetrics {
             "tailrace_spans_received_total",
             "Spans received. received + branched = kept + dropped + late + rejected + duplicate + filtered + forwarded + returned + in window.",
             counters.received)
-        text.counter("tailrace_spans_branched_total", "Further copies of spans sent to a second sampler or sink.", counters.branched)
+        text.counter(
+            "tailrace_spans_branched_total", "Further copies of spans sent to a second sampler or sink.",
+            counters.branched)
         text.counter("tailrace_spans_kept_total", "Spans of kept traces.", counters.kept)
         text.counter("tailrace_spans_dropped_total", "Spans of dropped traces.", counters.dropped)
-        text.header("tailrace_spans_late_total", "counter", "Spans that came after their trace's decision, by that decision.")
+        text.header(
+            "tailrace_spans_late_total", "counter", "Spans that came after their trace's decision, by that decision.")
         text.sample("tailrace_spans_late_total", [("decision", "kept")], counters.lateKept)
         text.sample("tailrace_spans_late_total", [("decision", "dropped")], counters.lateDropped)
-        text.header("tailrace_spans_rejected_total", "counter", "Spans and unreadable records sent to the dead letters, by reason.")
+        text.header(
+            "tailrace_spans_rejected_total", "counter",
+            "Spans and unreadable records sent to the dead letters, by reason.")
         for (reason, count) in counters.rejectedByReason.sorted(by: { $0.key < $1.key }) {
             text.sample("tailrace_spans_rejected_total", [("reason", reason)], count)
         }
-        text.counter("tailrace_spans_duplicate_total", "Spans merged with an equal one of the same trace.", counters.duplicate)
-        text.counter("tailrace_spans_filtered_total", "Spans that a filter sent to a port that nobody reads.", counters.filtered)
-        text.counter("tailrace_spans_forwarded_total", "Spans written by a sink without a sampler between.", counters.forwarded)
         text.counter(
-            "tailrace_spans_returned_total", "Spans of open traces whose partition went to another owner, who reads them again.",
+            "tailrace_spans_duplicate_total", "Spans merged with an equal one of the same trace.", counters.duplicate)
+        text.counter(
+            "tailrace_spans_filtered_total", "Spans that a filter sent to a port that nobody reads.", counters.filtered)
+        text.counter(
+            "tailrace_spans_forwarded_total", "Spans written by a sink without a sampler between.", counters.forwarded)
+        text.counter(
+            "tailrace_spans_returned_total",
+            "Spans of open traces whose partition went to another owner, who reads them again.",
             counters.returned)
         text.gauge("tailrace_spans_in_window", "Spans waiting for their trace's decision.", totals.gauges.openSpans)
         text.gauge("tailrace_traces_in_window", "Traces waiting for a decision.", totals.gauges.openTraces)
         text.gauge(
-            "tailrace_ledger_imbalance_spans", "What the equation of tailrace_spans_received_total leaves over; always 0.",
+            "tailrace_ledger_imbalance_spans",
+            "What the equation of tailrace_spans_received_total leaves over; always 0.",
             totals.imbalance)
         text.counter("tailrace_traces_kept_total", "Traces kept.", counters.keptTraces)
         text.counter("tailrace_traces_dropped_total", "Traces dropped.", counters.droppedTraces)
@@ -102,7 +112,9 @@ struct WorkerMetrics {
         }
         family("tailrace_partition_epoch", "Generation of the partition's owner.") { Int64(clamping: $0.epoch) }
         family("tailrace_partition_position_offset", "Next offset to be processed.") { $0.position }
-        family("tailrace_partition_watermark_offset", "Lowest offset that is not yet durable: what is committed.") { $0.watermark }
+        family("tailrace_partition_watermark_offset", "Lowest offset that is not yet durable: what is committed.") {
+            $0.watermark
+        }
         text.header(
             "tailrace_partition_watermark_age_seconds", "gauge",
             "Stream time minus the stream time of the watermark: how far back a restart reads.")
@@ -117,7 +129,8 @@ struct WorkerMetrics {
                 "tailrace_partition_stream_time_lag_seconds", Self.labels(partition.id),
                 Double(now - partition.streamTime) / 1000)
         }
-        text.header("tailrace_partition_lag_records", "gauge", "Records between the last one read and the end of the log.")
+        text.header(
+            "tailrace_partition_lag_records", "gauge", "Records between the last one read and the end of the log.")
         for source in sources {
             for (partition, lag) in source.status.lag.sorted(by: { $0.key < $1.key }) {
                 text.sample("tailrace_partition_lag_records", Self.labels(partition), lag)
@@ -137,15 +150,24 @@ struct WorkerMetrics {
         text.gauge(
             "tailrace_decision_memory_bytes", "Memory of the remembered decisions.",
             snapshots.flatMap(\.partitions).reduce(0) { $0 + $1.gauges.decisionBytes })
-        text.gauge("tailrace_buffered_bytes", "Bytes waiting in sinks for the next flush.", snapshots.reduce(0) { $0 + $1.bufferedBytes })
-        text.gauge("tailrace_queued_bytes", "Bytes of records waiting for a worker thread.", snapshots.reduce(0) { $0 + $1.queuedBytes })
+        text.gauge(
+            "tailrace_buffered_bytes", "Bytes waiting in sinks for the next flush.",
+            snapshots.reduce(0) { $0 + $1.bufferedBytes })
+        text.gauge(
+            "tailrace_queued_bytes", "Bytes of records waiting for a worker thread.",
+            snapshots.reduce(0) { $0 + $1.queuedBytes })
         text.counter("tailrace_flushes_total", "Commit groups published.", totals.flushes)
-        text.counter("tailrace_flush_failures_total", "Attempts to publish that failed.", snapshots.reduce(0) { $0 + $1.failedFlushes })
+        text.counter(
+            "tailrace_flush_failures_total", "Attempts to publish that failed.",
+            snapshots.reduce(0) { $0 + $1.failedFlushes })
         text.header("tailrace_flush_seconds", "gauge", "Duration of the last flush, by worker thread.")
         for (index, snapshot) in snapshots.enumerated() {
-            text.sample("tailrace_flush_seconds", [("worker", String(index))], Double(snapshot.lastFlushMilliseconds) / 1000)
+            text.sample(
+                "tailrace_flush_seconds", [("worker", String(index))], Double(snapshot.lastFlushMilliseconds) / 1000)
         }
-        text.gauge("tailrace_paused_workers", "Worker threads whose partitions are paused.", snapshots.filter(\.isPaused).count)
+        text.gauge(
+            "tailrace_paused_workers", "Worker threads whose partitions are paused.", snapshots.filter(\.isPaused).count
+        )
         text.header("tailrace_source_connected", "gauge", "1 while the source reaches its brokers.")
         for source in sources {
             text.sample("tailrace_source_connected", [("source", source.name)], source.status.isConnected ? 1 : 0)

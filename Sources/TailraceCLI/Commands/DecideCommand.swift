@@ -64,7 +64,8 @@ struct DecideCommand: ParsableCommand {
         }
         guard let first = names.first else { throw CommandFailure("pipeline \(plan.name) has no sampler") }
         guard names.count == 1 else {
-            throw CommandFailure("pipeline \(plan.name) has several samplers; choose one with --stage: \(names.joined(separator: ", "))")
+            throw CommandFailure(
+                "pipeline \(plan.name) has several samplers; choose one with --stage: \(names.joined(separator: ", "))")
         }
         return first
     }
@@ -128,6 +129,7 @@ final class DecisionCollector: TaskObserver {
     func summary() -> String {
         var counts: [String: Int] = [:]
         for row in rows { counts[row.decision.isKept ? "kept by \(row.decision.policy)" : "dropped", default: 0] += 1 }
-        return counts.sorted { $0.key < $1.key }.map { "\($0.key) \(Figures.grouped($0.value))" }.joined(separator: ", ")
+        return counts.sorted { $0.key < $1.key }.map { "\($0.key) \(Figures.grouped($0.value))" }.joined(
+            separator: ", ")
     }
 }

@@ -50,7 +50,9 @@ struct GenerateCommand: ParsableCommand {
             let time = Int64(record.emitTime / 1_000_000)
             if let limit, time - first > limit { break }
             if brokers != nil, !fast {
-                while WallClock.now() < time { NamedThread.pause(milliseconds: Int(min(100, time - WallClock.now() + 1))) }
+                while WallClock.now() < time {
+                    NamedThread.pause(milliseconds: Int(min(100, time - WallClock.now() + 1)))
+                }
             }
             try sink.write(record, time)
             progress.show("\(Figures.grouped(traffic.traces)) traces, \(Figures.grouped(traffic.spans)) spans")

@@ -69,7 +69,9 @@ struct ReplayCommand: ParsableCommand {
         progress.finish(
             "\(Figures.grouped(count)) spans in \(Figures.grouped(records)) records written to \(topic) in "
                 + "\(Figures.rounded(seconds)) s")
-        if malformed > 0 { throw CommandFailure("\(malformed) records of \(spans) could not be read and were left out") }
+        if malformed > 0 {
+            throw CommandFailure("\(malformed) records of \(spans) could not be read and were left out")
+        }
     }
 
     private func pace(start: Int64, spans: Int, arrival: Int64?) {

@@ -36,7 +36,9 @@ struct RunCommand: AsyncParsableCommand {
             configuration: TailraceServer.Configuration(host: address.host, port: address.port), store: nil,
             metrics: { workers.map { $0.metrics() }.joined() }, health: { Self.health(workers) })
         for worker in workers {
-            do { try worker.start() } catch { throw CommandFailure("cannot start pipeline \(worker.plan.name): \(error)") }
+            do { try worker.start() } catch {
+                throw CommandFailure("cannot start pipeline \(worker.plan.name): \(error)")
+            }
             log.write("pipeline \(worker.plan.name) runs, store \(worker.storeDirectory)")
         }
         let failed = Mutex<String?>(nil)
@@ -53,7 +55,8 @@ struct RunCommand: AsyncParsableCommand {
                     worker.stop()
                     log.write(Self.summary(worker))
                     if open > 0 {
-                        log.write("about \(Figures.grouped(open)) spans of open traces are read again by the next owner")
+                        log.write(
+                            "about \(Figures.grouped(open)) spans of open traces are read again by the next owner")
                     }
                 }
             })
@@ -61,7 +64,9 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     /// Returns when a pipeline failed or all sources ended by themselves.
-    private static func untilDone(_ workers: [TailraceWorker], _ log: EventLog, _ failed: borrowing Mutex<String?>) async throws {
+    private static func untilDone(
+        _ workers: [TailraceWorker], _ log: EventLog, _ failed: borrowing Mutex<String?>
+    ) async throws {
         var ticks = 0
         while true {
             try await Task.sleep(for: .milliseconds(200))

@@ -13,7 +13,8 @@ struct UpCommand: AsyncParsableCommand {
             Example: tailrace up --input recorded.jsonl.gz --data /tmp/tailrace
             """)
 
-    @Argument(help: "The pipeline to run; its Kafka source reads from ${KAFKA_BROKERS}, which is set to the embedded broker.")
+    @Argument(
+        help: "The pipeline to run; its Kafka source reads from ${KAFKA_BROKERS}, which is set to the embedded broker.")
     var pipeline = "pipelines/quickstart.yaml"
     @Option(help: "Directory of the store.") var data = "./data"
     @Option(help: "Recorded spans to play instead of the demo traffic.") var input: String?
@@ -86,7 +87,8 @@ struct UpCommand: AsyncParsableCommand {
         if !text.isEmpty { Terminal.write(text.hasSuffix("\n") ? text : text + "\n") }
         guard let plan, !diagnostics.hasErrors else {
             throw CommandFailure(
-                "\(pipeline) cannot be run; name a pipeline, or start in Tailrace's folder, where pipelines/ and config/ are")
+                "\(pipeline) cannot be run; name a pipeline, or start in Tailrace's folder, where pipelines/ and config/ are"
+            )
         }
         return plan
     }

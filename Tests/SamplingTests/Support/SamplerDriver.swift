@@ -31,7 +31,8 @@ final class SamplerDriver: SamplerOutput {
     private(set) var wrongRefs: [Ref] = []
 
     init(
-        _ settings: WindowSettings = WindowSettings(), policies: [any SamplingPolicy]? = nil, wantsDropped: Bool = false,
+        _ settings: WindowSettings = WindowSettings(), policies: [any SamplingPolicy]? = nil,
+        wantsDropped: Bool = false,
         scrubbers: [any SpanScrubber] = []
     ) {
         let environment = StageEnvironment(
@@ -45,7 +46,11 @@ final class SamplerDriver: SamplerOutput {
 
     /// Feeds one record at a stream time, given in milliseconds.
     func send(_ spans: [SentSpan], at time: Int64, offset: Int64? = nil, skipping: Set<UInt32> = []) throws {
-        let bytes = TestSpans.encode(spans)
+        try send(TestSpans.encode(spans), at: time, offset: offset, skipping: skipping)
+    }
+
+    /// Feeds one record as it is on the wire.
+    func send(_ bytes: [UInt8], at time: Int64, offset: Int64? = nil, skipping: Set<UInt32> = []) throws {
         let offset = offset ?? nextOffset
         nextOffset = offset + 1
         try bytes.withUnsafeBytes { record in

@@ -42,11 +42,13 @@ enum TestSpans {
         for span in spans {
             if last?.service != span.service {
                 let resource = Resource(attributes: [Attribute("service.name", .string(span.service))])
-                resources.append(ResourceSpans(resource: resource, scopeSpans: [], schemaURL: "https://r/\(span.service)"))
+                resources.append(
+                    ResourceSpans(resource: resource, scopeSpans: [], schemaURL: "https://r/\(span.service)"))
             }
             if last?.service != span.service || last?.scope != span.scope {
                 resources[resources.count - 1].scopeSpans.append(
-                    ScopeSpans(scope: InstrumentationScope(name: span.scope, version: "1"), spans: [], schemaURL: "https://s"))
+                    ScopeSpans(
+                        scope: InstrumentationScope(name: span.scope, version: "1"), spans: [], schemaURL: "https://s"))
             }
             let scopes = resources[resources.count - 1].scopeSpans.count
             resources[resources.count - 1].scopeSpans[scopes - 1].spans.append(span.span)
@@ -61,7 +63,8 @@ enum TestSpans {
             resource.scopeSpans.flatMap { scope in
                 scope.spans.map {
                     DecodedSpan(
-                        span: $0, resource: resource.resource, resourceSchemaURL: resource.schemaURL, scope: scope.scope,
+                        span: $0, resource: resource.resource, resourceSchemaURL: resource.schemaURL,
+                        scope: scope.scope,
                         scopeSchemaURL: scope.schemaURL)
                 }
             }
