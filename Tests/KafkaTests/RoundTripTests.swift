@@ -70,8 +70,8 @@ struct RoundTripTests {
         consumer.close()
         // Still readable: the messages keep the client alive.
         #expect(batches.first.map { $0.payload(0).count } == "value 0".utf8.count)
-        batches.forEach { $0.destroy() }
-        batches.forEach { $0.destroy() }
+        for element in batches { element.destroy() }
+        for element in batches { element.destroy() }
         #expect(batches.allSatisfy { $0.count == 0 })
         producer.close()
     }

@@ -96,7 +96,7 @@ extension KafkaConsumer {
             let result = poll(maxMessages: batch, timeoutMs: 50)
             events += result.events
             records += result.batches.flatMap(\.records)
-            result.batches.forEach { $0.destroy() }
+            for element in result.batches { element.destroy() }
         }
         return (records, events)
     }
