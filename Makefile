@@ -43,7 +43,7 @@ test: test-deps lint ## check the format, then run every test, also those agains
 	@swift build --build-tests
 	@TAILRACE_REAL_BROKER=1 \
 	    LD_LIBRARY_PATH="$$(scripts/real-broker.sh libdir)$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}" \
-	    swift test --skip-build --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
+	    swift test --skip-build --disable-xctest --no-parallel $(if $(FILTER),--filter '$(FILTER)')
 
 .PHONY: bench
 bench: build ## measure speed and memory; docs/benchmarks.md says what the figures mean

@@ -70,6 +70,12 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
 
+        // Not a product: `make bench` builds and runs it.
+        .executableTarget(
+            name: "TailraceBench",
+            dependencies: ["TraceModel", "OTLP", "Kafka", "Pipeline", "Sampling", "Tailrace", "DemoTraffic"],
+            path: "Benchmarks/TailraceBench"),
+
         .testTarget(
             name: "OTLPTests",
             dependencies: ["OTLP", "TraceModel", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
@@ -94,6 +100,7 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]),
+        .testTarget(name: "TailraceTests", dependencies: ["Tailrace", "Pipeline", "OTLP", "TraceModel"]),
         .testTarget(name: "DemoTrafficTests", dependencies: ["DemoTraffic", "TraceModel"]),
         .testTarget(
             name: "ProjectTests",

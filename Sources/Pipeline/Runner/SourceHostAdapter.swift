@@ -54,9 +54,10 @@ final class SourceHostAdapter: SourceHost, @unchecked Sendable {
     func ended(_ partition: PartitionID) { runner.ended(partition) }
 
     func dataLoss(_ partition: PartitionID, from: Int64, to: Int64, explanation: String) {
-        if to < from { runner.logRestarted(partition, at: to) }
         runner.dataLoss("data loss detected: \(partition) offsets \(from) to \(to): \(explanation)")
     }
+
+    func logRestarted(_ partition: PartitionID, at offset: Int64) { runner.logRestarted(partition, at: offset) }
 
     func log(_ message: String) { runner.log(message) }
 }

@@ -56,7 +56,14 @@ public protocol SourceHost: AnyObject, Sendable {
     func ended(_ partition: PartitionID)
     /// Offsets that should exist but do not (retention, truncation, a recreated topic): reported, never silent.
     func dataLoss(_ partition: PartitionID, from: Int64, to: Int64, explanation: String)
+    /// The source goes on at a lower offset, since the log was recreated or cut: what is known of its offsets is void. Called
+    /// before the first record from there, and only where the operator has allowed it.
+    func logRestarted(_ partition: PartitionID, at offset: Int64)
     func log(_ message: String)
+}
+
+extension SourceHost {
+    public func logRestarted(_ partition: PartitionID, at offset: Int64) {}
 }
 
 /// Records of one partition, borrowed from their source until `release`.

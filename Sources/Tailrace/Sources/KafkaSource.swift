@@ -144,7 +144,9 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
                 : "the partition is stopped; set on_data_loss: continue to go on at the start of the log"
             host.dataLoss(
                 id(partition), from: offset, to: log.low, explanation: explanation + "; " + action)
-            if continuesAfterLoss { try consumer.seek([partition: log.low]) }
+            guard continuesAfterLoss else { return }
+            if log.low < offset { host.logRestarted(id(partition), at: log.low) }
+            try consumer.seek([partition: log.low])
         } catch {
             host.log("kafka: \(partition) at offset \(offset): \(error)")
         }

@@ -34,7 +34,7 @@ struct LedgerEquationTests {
           mask: { kind: mask, from: spans }
           split: { kind: split, from: mask, reads_secret: true }
           sample: { kind: tail_sampler, from: split.odd, policies: [{ name: half, type: probabilistic, probabilistic: { sampling_percentage: 50 } }] }
-          out: { kind: output, from: sample }
+          out: { kind: output, from: [sample, split] }
         """,
     ]
 

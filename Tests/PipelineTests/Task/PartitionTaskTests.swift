@@ -28,7 +28,7 @@ struct PartitionTaskTests {
         // A restart after every few records, also during replays: what is sealed each time must be whole.
         var sent: [(span: TestSpan, time: Int64)] = []
         for number in 1...60 as ClosedRange<UInt64> {
-            sent.append((TestSpan(trace: number % 7 + number / 20 * 10, number: number), Int64(number) * 500))
+            sent.append((TestSpan(trace: number % 7 + number / 20 * 10 + 1, number: number), Int64(number) * 500))
         }
         var reached = 0
         for stop in [5, 9, 9, 12, 20, 21, 35, 36, 50, 60] {
