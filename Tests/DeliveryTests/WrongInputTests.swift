@@ -136,7 +136,9 @@ enum WrongInput {
     }
 
     /// Dead-lettered as they came; the others are single spans of a record.
-    static let wholeRecords: Set<String> = ["unbalanced_group", "length_past_end", "too_large", "invalid_utf8", "empty"]
+    static let wholeRecords: Set<String> = [
+        "unbalanced_group", "length_past_end", "too_large", "invalid_utf8", "empty",
+    ]
 
     static func request(
         trace: UInt64, span: UInt64 = 1, duration: Int64 = 1_000_000, attribute: String = "x"
