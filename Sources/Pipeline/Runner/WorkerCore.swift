@@ -44,6 +44,8 @@ package final class WorkerCore {
     /// Monotonic milliseconds.
     private var lastFlush: Int64
     private var lastUpkeep: Int64
+    private var ladder = DegradationLadder()
+    private var pausedPartitions: Set<PartitionID> = []
     package private(set) var snapshot = WorkerSnapshot()
 
     package init(
@@ -131,6 +133,7 @@ package final class WorkerCore {
             }
             if let group = makeGroup() { held.append(group) }
             sinks = sinks.adapted(from: plan, to: reload.plan, made: reload.madeSinks)
+            sinks.saveSpace(ladder.contains(.withoutIndex))
             plan = reload.plan
             settings = reload.settings
             for (source, plan) in reload.taskPlans {
@@ -178,22 +181,46 @@ package final class WorkerCore {
         }
     }
 
-    /// Early decisions first, pausing last; never a lost span.
+    /// Takes the steps of the degradation ladder: early decisions first, pausing last; never a lost span.
     private func keepWithinBudget() {
         let windows = tasks.values.reduce(0) { $0 + $1.task.windowBytes }
         let budget = settings.memoryBudget / max(1, settings.threads)
         let buffered = sinks.bufferedBytes
-        if windows + buffered > budget, windows > 0 {
+        let before = ladder
+        ladder.update(
+            DegradationLadder.Pressure(
+                windowBytes: windows, bufferedBytes: buffered, budget: budget, space: store.space(),
+                flushError: snapshot.flushError))
+        noteSteps(since: before)
+        if ladder.contains(.earlyDecisions) {
             let target = max(0, budget * 9 / 10 - buffered)
             for owned in tasks.values {
                 owned.task.shrink(toBytes: Int(Double(target) * Double(owned.task.windowBytes) / Double(windows)))
             }
         }
-        // While nothing can be made durable, or more is buffered than the budget allows, reading stops.
-        let mustPause = snapshot.flushError != nil || buffered > budget
-        if mustPause != snapshot.isPaused {
+        if before.contains(.withoutIndex) != ladder.contains(.withoutIndex) {
+            sinks.saveSpace(ladder.contains(.withoutIndex))
+        }
+        let mustPause = ladder.contains(.pause)
+        let partitions = Set(tasks.keys)
+        // Partitions that came during a pause are paused too.
+        if mustPause != snapshot.isPaused || (mustPause && partitions != pausedPartitions) {
             snapshot.isPaused = mustPause
-            control.setPaused(mustPause, Array(tasks.keys), worker: index)
+            pausedPartitions = mustPause ? partitions : []
+            control.setPaused(mustPause, Array(partitions), worker: index)
+        }
+    }
+
+    private func noteSteps(since before: DegradationLadder) {
+        snapshot.degradation = ladder.steps
+        for kind in DegradationStep.Kind.allCases where before.contains(kind) != ladder.contains(kind) {
+            guard let step = ladder.steps.first(where: { $0.kind == kind }) else {
+                if kind != .earlyDecisions { control.log("back to normal: \(kind.rawValue) ended") }
+                continue
+            }
+            snapshot.degradationsTaken[kind, default: 0] += 1
+            // Early decisions come and go with every burst; the metric counts them.
+            if kind != .earlyDecisions { control.log(step.detail) }
         }
     }
 
@@ -237,7 +264,7 @@ package final class WorkerCore {
         switch outcome {
         case .failed(let message):
             snapshot.failedFlushes += 1
-            if snapshot.flushError == nil { control.log("flush failed, partitions are paused: \(message)") }
+            if snapshot.flushError == nil { control.log("flush failed: \(message)") }
             snapshot.flushError = message
         case .published(let entries, let milliseconds):
             isPublishing = false
