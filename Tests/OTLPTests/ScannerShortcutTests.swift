@@ -87,6 +87,18 @@ struct ScannerShortcutTests {
                 }
             }
         }
+        // Bytes that are no varint, and several fields where one is expected.
+        var random = SeededGenerator(seed: TestSettings.seed &+ 25)
+        for count in 1...12 {
+            for _ in 0..<100 {
+                let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+                for tag: UInt8 in [0x10, 0x18, 0x21] {
+                    comparison.compareAttribute(Array("size".utf8), [tag] + bytes, "random \(count) bytes")
+                    comparison.compareAttribute(
+                        Array("size".utf8), [tag] + bytes.dropLast() + [0x01], "random \(count) bytes, ended")
+                }
+            }
+        }
         // Strings and keys around the lengths where a length takes two bytes, in ASCII and not.
         for count in [
             0, 1, 2, 3, 7, 8, 9, 15, 16, 31, 32, 33, 62, 63, 64, 100, 115, 120, 121, 122, 123, 124, 125, 126, 127, 128,
