@@ -50,7 +50,8 @@ let benchmarks: @Sendable () -> Void = {
         metrics: [.wallClock, .cpuTotal, mallocCalls], warmupIterations: 1, scalingFactor: .mega,
         maxDuration: .seconds(8), maxIterations: 30)
 
-    Benchmark("scan and validate, per span", configuration: configuration) { benchmark, workload in
+    Benchmark("scan and validate, per span", configuration: configuration) {
+        (benchmark: Benchmark, workload: ScanWorkload) in
         try benchmark.measurePass { blackHole(try workload.scan()) }
     } setup: {
         try ScanWorkload(records)
@@ -61,13 +62,14 @@ let benchmarks: @Sendable () -> Void = {
         configuration: .init(
             metrics: [.wallClock, .cpuTotal, mallocCalls], warmupIterations: 3, scalingFactor: .kilo,
             maxDuration: .seconds(3), maxIterations: 100)
-    ) { benchmark, workload in
+    ) { (benchmark: Benchmark, workload: ScanWorkload) in
         try benchmark.measurePass { blackHole(try workload.scanJSON()) }
     } setup: {
         try ScanWorkload(records)
     }
 
-    Benchmark("scan, window and decide, 1 % kept, per span", configuration: configuration) { benchmark, workload in
+    Benchmark("scan, window and decide, 1 % kept, per span", configuration: configuration) {
+        (benchmark: Benchmark, workload: SamplingWorkload) in
         workload.prepareRound()
         benchmark.measurePass { workload.runRound() }
         if workload.lateSpans > 0 || !workload.isBalanced { benchmark.error("the ledger does not add up") }
@@ -76,7 +78,7 @@ let benchmarks: @Sendable () -> Void = {
     }
 
     Benchmark("late span: scan and look up its trace's decision, per span", configuration: configuration) {
-        benchmark, workload in
+        (benchmark: Benchmark, workload: SamplingWorkload) in
         let before = workload.lateSpans
         benchmark.measurePass { workload.runLateRound() }
         if workload.lateSpans - before != UInt64(records.spanCount) { benchmark.error("not every span was late") }
@@ -102,7 +104,7 @@ let benchmarks: @Sendable () -> Void = {
         configuration: .init(
             metrics: [.wallClock, .cpuTotal, mallocCalls], warmupIterations: 0, scalingFactor: .mega,
             maxDuration: .seconds(20), maxIterations: 3)
-    ) { benchmark, workload in
+    ) { (benchmark: Benchmark, workload: SegmentWorkload) in
         try benchmark.measurePass {
             for _ in 0..<10 { blackHole(try workload.encode()) }
         }
