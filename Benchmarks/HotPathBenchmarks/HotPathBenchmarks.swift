@@ -71,8 +71,11 @@ let benchmarks: @Sendable () -> Void = {
     Benchmark("scan, window and decide, 1 % kept, per span", configuration: configuration) {
         (benchmark: Benchmark, workload: SamplingWorkload) in
         workload.prepareRound()
+        let before = workload.lateSpans
         benchmark.measurePass { workload.runRound() }
-        if workload.lateSpans > 0 || !workload.isBalanced { benchmark.error("the ledger does not add up") }
+        if !workload.isBalanced { benchmark.error("the ledger does not add up") }
+        // The traffic has a few late spans. Were the trace ids not new, all would be late, and nothing be windowed.
+        if workload.lateSpans - before > UInt64(records.spanCount / 50) { benchmark.error("too many late spans") }
     } setup: {
         try SamplingWorkload(records, percentage: 1)
     }
