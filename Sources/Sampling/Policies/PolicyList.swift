@@ -12,7 +12,10 @@ final class PolicyList {
         var isKept: Bool
         /// Index of the deciding policy among all nodes, or `DecisionRecord.noPolicy`.
         var policyIndex: UInt16
+        /// That a trace like this is kept, from where it began: what samplers before let through is counted in.
         var probability: Double
+        /// The part of it that this sampler adds.
+        var ownProbability: Double
         var cause: Cause
 
         enum Cause: Equatable {
@@ -83,8 +86,6 @@ final class PolicyList {
 
     // MARK: - Spans
 
-    var hasConditions: Bool { !conditions.isEmpty }
-
     /// A trace begins at an index of the window.
     @inline(__always)
     func opened(_ index: UInt32) {
@@ -153,15 +154,17 @@ final class PolicyList {
 
     private func decide(_ trace: TraceEvidence, _ matched: ConditionBits) -> Verdict {
         stopwatch.beginDecision()
+        var trace = trace
+        if conditions.hasUpstream(matched) { trace.upstream = UpstreamSampling(of: trace.spans) }
         var verdict = Verdict(
-            isKept: false, policyIndex: DecisionRecord.noPolicy, probability: 0, cause: .noneMatched)
+            isKept: false, policyIndex: DecisionRecord.noPolicy, probability: 0, ownProbability: 0, cause: .noneMatched)
         /// The chance that no drop policy drops a trace like this.
         var spared = 1.0
         for group in chances.indices { chances[group] = 0 }
         for (position, node) in order.enumerated() {
             let vote = node.vote(on: trace, matched: matched)
             if position < dropCount {
-                if vote == .drop { return finish(.init(.dropPolicy, node, probability: 0), trace) }
+                if vote == .drop { return finish(.init(.dropPolicy, node), trace) }
                 spared *= 1 - vote.probability
                 continue
             }
@@ -177,7 +180,7 @@ final class PolicyList {
             case .limited where !verdict.isKept && verdict.cause == .noneMatched:
                 verdict.cause = .limited
                 verdict.policyIndex = UInt16(truncatingIfNeeded: creditedIndex(node))
-            case .drop: return finish(.init(.dropPolicy, node, probability: 0), trace)
+            case .drop: return finish(.init(.dropPolicy, node), trace)
             case .limited, .pass: break
             }
             if verdict.isKept, stopsAtFirstMatch { break }
@@ -188,6 +191,8 @@ final class PolicyList {
             verdict.probability = 1 - chances.reduce(1) { $0 * (1 - $1) }
         }
         verdict.probability *= spared
+        verdict.ownProbability = verdict.probability
+        verdict.probability *= trace.upstream.probability
         return finish(verdict, trace)
     }
 
@@ -244,7 +249,8 @@ final class PolicyList {
 
     /// The verdict on a trace that is dropped for its size.
     func tooLarge() -> Verdict {
-        Verdict(isKept: false, policyIndex: DecisionRecord.noPolicy, probability: 0, cause: .tooLarge)
+        Verdict(
+            isKept: false, policyIndex: DecisionRecord.noPolicy, probability: 0, ownProbability: 0, cause: .tooLarge)
     }
 
     var counters: [PolicyCounters] {
@@ -267,9 +273,10 @@ final class PolicyList {
 }
 
 extension PolicyList.Verdict {
-    fileprivate init(_ cause: Cause, _ node: PolicyNode, probability: Double) {
+    fileprivate init(_ cause: Cause, _ node: PolicyNode) {
         self.init(
-            isKept: false, policyIndex: UInt16(truncatingIfNeeded: node.index), probability: probability, cause: cause)
+            isKept: false, policyIndex: UInt16(truncatingIfNeeded: node.index), probability: 0, ownProbability: 0,
+            cause: cause)
     }
 }
 

@@ -65,6 +65,8 @@ public struct TraceEvidence {
     public var hasRoot: Bool
     /// Stream time of the decision, milliseconds since the Unix epoch. Not quite monotonic: see `StreamClock`.
     public var decidedAt: Int64
+    /// What samplers before this one say of the trace.
+    public var upstream = UpstreamSampling()
     /// Its spans, read only on demand; valid during the vote.
     public var spans: any TraceSpans
 

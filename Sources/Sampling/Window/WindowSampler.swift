@@ -120,10 +120,8 @@ public final class WindowSampler: Sampler {
         if head.endTime > table[index].endTime { table[index].endTime = head.endTime }
         table[index].statusSeen |= 1 << head.status
         if head.isError { table[index].errorCount &+= 1 }
-        if policies.hasConditions {
-            table[index].matched = policies.observe(
-                head, in: batch, unit: unit, of: index, matched: table[index].matched)
-        }
+        table[index].matched = policies.observe(
+            head, in: batch, unit: unit, of: index, matched: table[index].matched)
         if isFirst || isFirstRoot {
             table[index].rootRun = run
             table[index].rootPosition = position
