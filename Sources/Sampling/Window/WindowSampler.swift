@@ -55,6 +55,7 @@ public final class WindowSampler: Sampler {
         advance(to: context.streamTime, output: output)
         unitIndices.removeAll(keepingCapacity: true)
         unitIndices.append(contentsOf: repeatElement(RunPool.none, count: batch.units.count))
+        policies.spansArrive(at: streamTime, decidedBy: streamTime &+ settings.max &+ 2 &* settings.tick)
         let heads = batch.heads
         var lastID = TraceID(high: 0, low: 0)
         var lastIndex = TraceTable.none
@@ -289,6 +290,10 @@ public final class WindowSampler: Sampler {
     public func restore(_ decisions: [DecisionRecord]) {
         for decision in decisions { memory.remember(decision) }
     }
+
+    public var state: [UInt8] { policies.state }
+
+    public func restore(state: [UInt8]) { policies.restore(state) }
 
     // MARK: - Decisions
 
