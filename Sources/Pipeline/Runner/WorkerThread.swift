@@ -364,7 +364,10 @@ extension SamplerGauges {
         openSpans += other.openSpans
         windowBytes += other.windowBytes
         rememberedDecisions += other.rememberedDecisions
+        rememberedKept += other.rememberedKept
         decisionBytes += other.decisionBytes
+        decisionHorizon = max(decisionHorizon, other.decisionHorizon)
+        decisionFalsePositiveRate = max(decisionFalsePositiveRate, other.decisionFalsePositiveRate)
     }
 }
 
