@@ -82,15 +82,24 @@ public struct CommitGroup: Sendable {
     }
 }
 
-/// Decisions of one sampler.
+/// Decisions of one sampler, and the late spans that followed earlier ones.
 public struct LaneDecisions: Sendable, Equatable {
     public var sampler: String
     public var records: [DecisionRecord]
+    public var lateSpans: [LateSpans]
+    /// Names of the policies by the version of their configuration: what `policyIndex` of the records means.
+    public var policyNames: [UInt32: [String]]
 
-    public init(sampler: String, records: [DecisionRecord]) {
+    public init(
+        sampler: String, records: [DecisionRecord], lateSpans: [LateSpans] = [], policyNames: [UInt32: [String]] = [:]
+    ) {
         self.sampler = sampler
         self.records = records
+        self.lateSpans = lateSpans
+        self.policyNames = policyNames
     }
+
+    public var isEmpty: Bool { records.isEmpty && lateSpans.isEmpty }
 }
 
 /// What a task starts with.

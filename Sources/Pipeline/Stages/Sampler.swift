@@ -1,4 +1,5 @@
 public import OTLP
+public import TraceModel
 
 /// A stage that holds spans by trace, and decides. It owns the spans it was given until it reports them done.
 ///
@@ -75,10 +76,16 @@ public protocol SamplerOutput: AnyObject {
     func dropped(_ trace: DroppedTrace)
     /// Spans that came after the drop decision of their trace.
     func lateDropped(spans: Int)
+    /// The same spans again, by their trace: what the decision log counts. Kept ones are known from `kept`.
+    func lateDropped(_ traceID: TraceID, spans: Int)
     /// Refs whose effect is complete with the present commit group.
     func done(offset: Int64, firstIndex: UInt32, count: UInt32)
     /// A decision to be remembered.
     func decided(_ record: DecisionRecord)
     /// Whether anyone reads the summaries of dropped traces.
     var wantsDropped: Bool { get }
+}
+
+extension SamplerOutput {
+    public func lateDropped(_ traceID: TraceID, spans: Int) {}
 }

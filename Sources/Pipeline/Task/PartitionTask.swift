@@ -425,7 +425,7 @@ package final class PartitionTask {
         }
         for lane in lanes {
             entries.append(lane.entry(position: position))
-            decisions.append(LaneDecisions(sampler: lane.name, records: lane.takeDecisions()))
+            decisions.append(lane.takeDecisions())
         }
         let entry = TaskEntry(
             partition: partition, epoch: epoch, low: low, high: max(position, replayedBelow), lanes: entries,

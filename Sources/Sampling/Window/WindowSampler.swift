@@ -189,6 +189,7 @@ public final class WindowSampler: Sampler {
         case .unknown: return false
         case .dropped:
             output.lateDropped(spans: 1)
+            output.lateDropped(head.traceID, spans: 1)
         case .kept(let kept):
             let unit = units.intern(batch.units[Int(head.unit)], of: batch)
             let decision = Decision(
@@ -321,7 +322,7 @@ public final class WindowSampler: Sampler {
             traceID: state.traceID, isKept: verdict.isKept, trigger: trigger, policyIndex: verdict.policyIndex,
             policyVersion: policyVersion, probability: verdict.probability, decidedAt: deadline,
             spanCount: state.spanCount, byteCount: state.byteCount, duration: state.duration,
-            firstOffset: offsets.first, lastOffset: offsets.last)
+            firstOffset: offsets.first, lastOffset: offsets.last, errorCount: state.errorCount)
         if verdict.isKept {
             emit(state, record, output)
         } else {
@@ -335,7 +336,10 @@ public final class WindowSampler: Sampler {
         openSpans -= release(from: state.firstRun, output)
         let lateSpans = release(from: state.firstLateRun, output)
         openSpans -= lateSpans
-        if !verdict.isKept, lateSpans > 0 { output.lateDropped(spans: lateSpans) }
+        if !verdict.isKept, lateSpans > 0 {
+            output.lateDropped(spans: lateSpans)
+            output.lateDropped(state.traceID, spans: lateSpans)
+        }
         memory.remember(record)
         output.decided(record)
         table.remove(index)

@@ -111,14 +111,14 @@ public final class FileDeliveryStore: DeliveryStore {
         of entry: TaskEntry, since oldest: Int64, _ body: (_ sampler: String, _ records: [DecisionRecord]) -> Void
     ) throws {
         for file in entry.decisionFiles where file.lastDecidedAt >= oldest {
-            let path = layout.path(file.path)
             do {
-                guard try fileSystem.size(path) >= file.length else { throw StoreError.truncated }
-                let bytes = try fileSystem.read(path, from: 0, count: Int(clamping: file.length))
-                guard UInt64(bytes.count) == file.length else { throw StoreError.truncated }
-                try DecisionFile.read(bytes) { block in
-                    guard block.partition == entry.partition else { return }
-                    body(block.sampler, block.records.filter { $0.decidedAt >= oldest })
+                let reader = try DecisionFileReader(
+                    path: layout.path(file.path), length: file.length, fileSystem: fileSystem)
+                try reader.forEachGroup { group in
+                    guard group.reaches(oldest) else { return }
+                    for block in try reader.blocks(of: group, partition: entry.partition) {
+                        body(block.sampler, block.records.filter { $0.decidedAt >= oldest })
+                    }
                 }
             } catch {
                 throw StageError("decision file \(file.path) cannot be read: \(error)")
@@ -195,7 +195,7 @@ public final class FileDeliveryStore: DeliveryStore {
     private func appendDecisions(
         _ tasks: [CommitGroup.Task], writer: Int, chain: inout Chain
     ) throws -> [TaskEntry] {
-        var bytes: [UInt8] = []
+        var group = DecisionGroup(sequence: chain.sequence + 1, blocks: [])
         var partitions: Set<PartitionID> = []
         if chain.decisionLength >= Self.maximumDecisionFile
             || chain.firstDecidedAt != .max && chain.lastDecidedAt - chain.firstDecidedAt > Self.maximumDecisionSpan
@@ -206,18 +206,21 @@ public final class FileDeliveryStore: DeliveryStore {
             chain.lastDecidedAt = .min
         }
         for task in tasks {
-            for lane in task.decisions where !lane.records.isEmpty {
+            for lane in task.decisions where !lane.isEmpty {
                 partitions.insert(task.entry.partition)
                 for record in lane.records {
                     chain.firstDecidedAt = min(chain.firstDecidedAt, record.decidedAt)
                     chain.lastDecidedAt = max(chain.lastDecidedAt, record.decidedAt)
                 }
-                bytes += try DecisionFile.encode(
-                    DecisionBlock(partition: task.entry.partition, sampler: lane.sampler, records: lane.records))
+                group.blocks.append(
+                    DecisionBlock(
+                        partition: task.entry.partition, epoch: task.entry.epoch, sampler: lane.sampler,
+                        records: lane.records, lateSpans: lane.lateSpans, policyNames: lane.policyNames))
             }
         }
         let relative = "decisions/\(incarnation)/\(writer)-\(chain.decisionFile).log"
-        if !bytes.isEmpty {
+        if !group.blocks.isEmpty {
+            let bytes = (chain.decisionLength == 0 ? DecisionFile.fileHeader() : []) + (try DecisionFile.encode(group))
             // The chain's state is kept only when the whole group succeeds: a repeated group appends at the same place.
             try fileSystem.appendDurably(
                 bytes, to: layout.path(relative), at: chain.decisionLength, isPrivate: false)
