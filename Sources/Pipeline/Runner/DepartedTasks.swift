@@ -27,12 +27,15 @@ struct DepartedTasks {
 }
 
 extension SamplerGauges {
-    mutating func add(_ other: SamplerGauges) {
+    package mutating func add(_ other: SamplerGauges) {
         openTraces += other.openTraces
         openSpans += other.openSpans
         windowBytes += other.windowBytes
         rememberedDecisions += other.rememberedDecisions
         decisionBytes += other.decisionBytes
+        rememberedKept += other.rememberedKept
+        decisionHorizon = max(decisionHorizon, other.decisionHorizon)
+        decisionFalsePositiveRate = max(decisionFalsePositiveRate, other.decisionFalsePositiveRate)
     }
 }
 

@@ -145,7 +145,10 @@ package final class WorkerCore {
     /// Early decisions first, pausing last; never a lost span.
     private func keepWithinBudget() {
         let windows = tasks.values.reduce(0) { $0 + $1.task.windowBytes }
-        let budget = settings.memoryBudget / max(1, settings.threads)
+        let share = settings.memoryBudget / max(1, settings.threads)
+        // Remembered decisions count, but cannot be given back: late spans would no longer follow them. A quarter is left to
+        // windows and buffers in any case.
+        let budget = max(share / 4, share - tasks.values.reduce(0) { $0 + $1.task.decisionBytes })
         let buffered = sinks.bufferedBytes
         if windows + buffered > budget, windows > 0 {
             let target = max(0, budget * 9 / 10 - buffered)

@@ -4,21 +4,21 @@ import TraceModel
 /// Remembers decisions for the decision horizon, so that late spans, also on another worker, follow them.
 ///
 /// Kept traces are remembered exactly. Dropped ones are many: a 32-bit fingerprint each, 4.6 bytes with its place. A false
-/// match drops a new trace; `falsePositiveRate` is the chance of that, about 4·10⁻⁹ per look-up.
+/// match drops a new trace; `falsePositiveRate` is the chance of that, about 6·10⁻⁹ per look-up.
 ///
 /// The horizon is cut into periods that are forgotten whole. Growing and forgetting are done in small pieces: nothing waits
 /// for a table to be rehashed. Used by one thread.
-struct DecisionMemory: ~Copyable {
-    struct Kept {
-        var policyIndex: UInt16
-        var policyVersion: UInt32
-        var probability: Double
-        var trigger: Decision.Trigger
+package struct DecisionMemory: ~Copyable {
+    package struct Kept {
+        package var policyIndex: UInt16
+        package var policyVersion: UInt32
+        package var probability: Double
+        package var trigger: Decision.Trigger
         /// Stream time, milliseconds.
-        var decidedAt: Int64
+        package var decidedAt: Int64
     }
 
-    enum Answer {
+    package enum Answer {
         case unknown
         case kept(Kept)
         case dropped
@@ -28,7 +28,7 @@ struct DecisionMemory: ~Copyable {
     private static let farthestTime: Int64 = 1 << 52
 
     /// Milliseconds of stream time.
-    let horizon: Int64
+    package let horizon: Int64
     private var periods: DecisionPeriods
     private var kept = KeptDecisions()
     private var dropped: DroppedDecisions
@@ -36,14 +36,14 @@ struct DecisionMemory: ~Copyable {
     private var latest = Int64.min
 
     /// - Parameter horizon: milliseconds of stream time.
-    init(horizon: Int64) {
+    package init(horizon: Int64) {
         self.horizon = horizon
         periods = DecisionPeriods(horizon: horizon)
         dropped = DroppedDecisions(horizon: horizon)
     }
 
     /// Up to how much longer than the horizon a decision may be remembered, milliseconds.
-    var periodLength: Int64 { periods.length }
+    package var periodLength: Int64 { periods.length }
 
     @inline(__always)
     static func hash(_ id: TraceID) -> UInt64 {
@@ -53,7 +53,7 @@ struct DecisionMemory: ~Copyable {
         return hash ^ hash >> 32
     }
 
-    func find(_ id: TraceID) -> Answer {
+    package func find(_ id: TraceID) -> Answer {
         let hash = Self.hash(id)
         // Kept ones first: a false match must not drop late spans of a kept trace.
         if let found = kept.find(id, hash: hash), found.decidedAt >= oldest {
@@ -65,7 +65,7 @@ struct DecisionMemory: ~Copyable {
         return dropped.contains(hash) ? .dropped : .unknown
     }
 
-    mutating func remember(_ record: DecisionRecord) {
+    package mutating func remember(_ record: DecisionRecord) {
         remember(
             record.traceID, isKept: record.isKept, decidedAt: record.decidedAt, policyIndex: record.policyIndex,
             policyVersion: record.policyVersion, probability: record.probability, trigger: record.trigger)
@@ -93,7 +93,7 @@ struct DecisionMemory: ~Copyable {
     }
 
     /// Forgets periods that lie wholly before the horizon. To be called as time goes on: the work is spread over the calls.
-    mutating func expire(streamTime: Int64) {
+    package mutating func expire(streamTime: Int64) {
         guard let current = periods.current else { return }
         let streamTime = min(max(streamTime, -Self.farthestTime), Self.farthestTime)
         let number = periods.number(of: streamTime)
@@ -125,13 +125,13 @@ struct DecisionMemory: ~Copyable {
 
     // MARK: - Figures
 
-    var keptCount: Int { kept.count }
-    var droppedCount: Int { dropped.count }
-    var count: Int { keptCount + droppedCount }
+    package var keptCount: Int { kept.count }
+    package var droppedCount: Int { dropped.count }
+    package var count: Int { keptCount + droppedCount }
 
     /// Bytes of memory, as mapped.
-    var byteCount: Int { kept.byteCount + dropped.byteCount }
+    package var byteCount: Int { kept.byteCount + dropped.byteCount }
 
     /// Chance that a new trace is taken for one that was dropped.
-    var falsePositiveRate: Double { dropped.falsePositiveRate }
+    package var falsePositiveRate: Double { dropped.falsePositiveRate }
 }

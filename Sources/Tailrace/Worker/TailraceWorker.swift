@@ -24,6 +24,7 @@ public final class TailraceWorker: Sendable {
     public let storeDirectory: String
     private let runner: PipelineRunner
     private let settings: WorkerSettings
+    private let keeper: StoreKeeper
     private let startedAt = WallClock.now()
 
     /// - Parameter log: receives one line per event; callable from any thread.
@@ -37,6 +38,7 @@ public final class TailraceWorker: Sendable {
         settings = Self.workerSettings(plan, threads: options.threads)
         let layout = StoreLayout(root: storeDirectory)
         let store = try FileDeliveryStore(layout: layout, incarnation: incarnation)
+        keeper = StoreKeeper(StoreCollector(layout: layout, incarnation: incarnation), log: log)
         let pipelineName = plan.name
         runner = try PipelineRunner(
             plan: plan, settings: settings, environment: environment, store: store,
@@ -46,10 +48,16 @@ public final class TailraceWorker: Sendable {
             }, log: log)
     }
 
-    public func start() throws { try runner.start() }
+    public func start() throws {
+        try runner.start()
+        try keeper.start()
+    }
 
     /// Drains: what is decided is stored and committed, the group is left. Blocks until done.
-    public func stop() { runner.stop() }
+    public func stop() {
+        keeper.stop()
+        runner.stop()
+    }
 
     /// Every source has ended by itself: files do, topics never.
     public var hasEnded: Bool { runner.hasEnded }
@@ -63,7 +71,8 @@ public final class TailraceWorker: Sendable {
     /// The metrics in Prometheus' text format.
     public func metrics() -> String {
         WorkerMetrics(
-            pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt
+            pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt,
+            removedFiles: keeper.removedFiles
         )
         .render()
     }
@@ -122,9 +131,7 @@ public struct WorkerTotals: Sendable {
             flushes += snapshot.flushes
             for partition in snapshot.partitions {
                 counters.add(partition.counters)
-                gauges.openTraces += partition.gauges.openTraces
-                gauges.openSpans += partition.gauges.openSpans
-                gauges.windowBytes += partition.gauges.windowBytes
+                gauges.add(partition.gauges)
                 imbalance += partition.imbalance
             }
             for policy in snapshot.policies.flatMap(\.counters) {
