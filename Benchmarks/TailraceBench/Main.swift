@@ -8,11 +8,17 @@ struct Main {
         switch arguments.first {
         case "memory": try MemoryBenchmarks.run()
         case "decisions": DecisionBenchmarks.run()
+        case "restore" where arguments.count == 3:
+            let options = Array(arguments.dropFirst())
+            try RestoreBenchmarks.run(directory: options[0], decisions: Int(options[1]) ?? 1_000_000)
+        case "window" where arguments.count == 4:
+            let options = Array(arguments.dropFirst())
+            try SpillBenchmarks.run(buffer: options[0], directory: options[1], minutes: Int(options[2]) ?? 7)
         case "produce" where arguments.count == 4: try KafkaBenchmarks.produce(Array(arguments.dropFirst()))
         case "drain" where arguments.count == 3: try KafkaBenchmarks.drain(Array(arguments.dropFirst()))
         case "watch" where arguments.count == 3: try KafkaBenchmarks.watch(Array(arguments.dropFirst()))
         default:
-            print("usage: TailraceBench memory | decisions | produce BROKERS TOPIC TRACES | drain BROKERS TOPIC | watch PORT SPANS")
+            print("usage: TailraceBench memory | decisions | restore DIRECTORY DECISIONS | window memory-or-disk DIRECTORY MINUTES | produce BROKERS TOPIC TRACES | drain BROKERS TOPIC | watch PORT SPANS")
             exit(2)
         }
     }

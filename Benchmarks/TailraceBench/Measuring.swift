@@ -27,6 +27,19 @@ enum Measuring {
         return resident * 4096
     }
 
+    /// The most resident memory the process ever had.
+    static func highestResidentBytes() -> Int {
+        guard let file = fopen("/proc/self/status", "r") else { return 0 }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 256)
+        while fgets(&line, 256, file) != nil {
+            let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            guard text.hasPrefix("VmHWM:") else { continue }
+            return (Int(text.filter(\.isNumber)) ?? 0) * 1024
+        }
+        return 0
+    }
+
     /// Calls of malloc so far; nil where the counter (Benchmarks/malloc_counter.c) is not preloaded.
     static func mallocs() -> UInt64? {
         guard let symbol = dlsym(nil, "tailrace_malloc_count") else { return nil }

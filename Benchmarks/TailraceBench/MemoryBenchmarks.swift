@@ -39,23 +39,27 @@ enum MemoryBenchmarks {
         }
     }
 
-    private static let pipeline = """
+    private static func pipeline(window: String, horizon: String) -> String {
+        """
         pipeline: bench
         stages:
           spans: { kind: kafka, topic: spans }
           sample:
             kind: tail_sampler
             from: spans
-            window: { max_bytes: 64GiB }
+            window: \(window)
+            decision_horizon: \(horizon)
             policies:
               - { name: errors, type: status_code, status_code: { status_codes: [ERROR] } }
               - { name: slow, type: latency, latency: { threshold_ms: 60000 } }
               - { name: rest, type: probabilistic, probabilistic: { sampling_percentage: 1 } }
           out: { kind: discard, from: sample }
         """
+    }
 
-    private static func makeTask() throws -> PartitionTask {
-        let (plan, diagnostics) = PipelinePlan.load(text: pipeline, registry: .builtIn, environment: [:])
+    static func makeTask(window: String = "{ max_bytes: 64GiB }", horizon: String = "1h") throws -> PartitionTask {
+        let (plan, diagnostics) = PipelinePlan.load(
+            text: pipeline(window: window, horizon: horizon), registry: .builtIn, environment: [:])
         guard let plan else { throw StageError(diagnostics.rendered()) }
         let environment = StageEnvironment(
             workingDirectory: ".", storeDirectory: "", incarnation: "bench", pipelineName: "bench")
@@ -74,7 +78,11 @@ enum MemoryBenchmarks {
     }
 
     private static func feed(_ task: PartitionTask, _ record: Record, offset: Int64, time: Int64) {
-        record.payload.withUnsafeBytes {
+        feed(task, record.payload, offset: offset, time: time)
+    }
+
+    static func feed(_ task: PartitionTask, _ payload: [UInt8], offset: Int64, time: Int64) {
+        payload.withUnsafeBytes {
             task.process(
                 SourceRecord(
                     offset: offset, timestamp: time, key: UnsafeRawBufferPointer(start: nil, count: 0), payload: $0),

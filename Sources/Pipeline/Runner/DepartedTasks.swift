@@ -31,6 +31,12 @@ extension SamplerGauges {
         openTraces += other.openTraces
         openSpans += other.openSpans
         windowBytes += other.windowBytes
+        spilledBytes += other.spilledBytes
+        spillFiles += other.spillFiles
+        spillWrittenBytes += other.spillWrittenBytes
+        spillReads += other.spillReads
+        spillFailures += other.spillFailures
+        spillError = spillError ?? other.spillError
         rememberedDecisions += other.rememberedDecisions
         decisionBytes += other.decisionBytes
         rememberedKept += other.rememberedKept

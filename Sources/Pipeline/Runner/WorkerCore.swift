@@ -142,7 +142,7 @@ package final class WorkerCore {
         }
     }
 
-    /// Early decisions first, pausing last; never a lost span.
+    /// Spans go to disk first, then early decisions, pausing last; never a lost span.
     private func keepWithinBudget() {
         let windows = tasks.values.reduce(0) { $0 + $1.task.windowBytes }
         let share = settings.memoryBudget / max(1, settings.threads)
@@ -156,8 +156,13 @@ package final class WorkerCore {
                 owned.task.shrink(toBytes: Int(Double(target) * Double(owned.task.windowBytes) / Double(windows)))
             }
         }
+        // A disk that takes no spans is like one that takes no segments: nobody is decided early for it, Kafka holds the rest.
+        let isDiskRefusing =
+            tasks.values.contains { $0.task.spillError != nil }
+            && tasks.values.reduce(buffered) { $0 + $1.task.windowBytes } > budget
+        if let failure = tasks.values.lazy.compactMap(\.task.failure).first { control.failed(failure) }
         // While nothing can be made durable, or more is buffered than the budget allows, reading stops.
-        let mustPause = snapshot.flushError != nil || buffered > budget
+        let mustPause = snapshot.flushError != nil || buffered > budget || isDiskRefusing
         if mustPause != snapshot.isPaused {
             snapshot.isPaused = mustPause
             control.setPaused(mustPause, Array(tasks.keys), worker: index)
@@ -290,13 +295,11 @@ package final class WorkerCore {
         snapshot.bufferedBytes = sinks.bufferedBytes
         snapshot.partitions = tasks.values.map { owned in
             let task = owned.task
-            var gauges = SamplerGauges()
-            for lane in task.lanes { gauges.add(lane.sampler.gauges) }
             return WorkerSnapshot.Partition(
                 id: task.partition, epoch: task.epoch, position: task.position, watermark: owned.committedLow,
                 streamTime: task.streamTime,
                 watermarkTime: task.lanes.compactMap(\.ledger.streamTimeAtLow).min() ?? task.streamTime,
-                counters: task.counters, gauges: gauges,
+                counters: task.counters, gauges: task.gauges,
                 imbalance: task.counters.imbalance(inWindow: task.openSpans))
         }
         var totals = departed

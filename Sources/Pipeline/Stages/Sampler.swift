@@ -27,9 +27,16 @@ public protocol Sampler: AnyObject {
     /// How long decisions are remembered, milliseconds of stream time.
     var decisionHorizon: Int64 { get }
 
+    /// Why the sampler cannot go on; nothing it holds may be published then. Nil while it can.
+    var failure: (any Error)? { get }
+
     var gauges: SamplerGauges { get }
     /// Counters by policy, in the order of the policies; read once per second.
     var policyCounters: [PolicyCounters] { get }
+}
+
+extension Sampler {
+    public var failure: (any Error)? { nil }
 }
 
 /// What a sampler holds now.
@@ -38,6 +45,15 @@ public struct SamplerGauges: Sendable, Equatable {
     public var openSpans = 0
     /// Bytes of memory held by the window.
     public var windowBytes = 0
+    /// Bytes of spans on disk, and the files that hold them.
+    public var spilledBytes = 0
+    public var spillFiles = 0
+    /// Bytes written to disk, reads, and failures of either, since the sampler was made.
+    public var spillWrittenBytes: UInt64 = 0
+    public var spillReads: UInt64 = 0
+    public var spillFailures: UInt64 = 0
+    /// Why spans cannot go to disk, or come back, at present; nil when they can.
+    public var spillError: String?
     /// Remembered decisions.
     public var rememberedDecisions = 0
     /// Those of kept traces.

@@ -13,7 +13,7 @@ public final class WindowSampler: Sampler {
     let policyVersion: UInt32
     let context: SamplerContext
     var assembler: TraceAssembler
-    var arena = SpanArena()
+    var arena: SpanArena
     var runs = RunPool()
     var table = TraceTable()
     var units = UnitTable()
@@ -29,10 +29,13 @@ public final class WindowSampler: Sampler {
     private var dueEntries: [DeadlineWheel.Entry] = []
     private var closing: [(deadline: Int64, index: UInt32)] = []
 
-    public init(
-        settings: WindowSettings, policies: [any SamplingPolicy], context: SamplerContext
+    /// - Parameter spillFiles: makes the files for spans on disk; nil where there are none.
+    package init(
+        settings: WindowSettings, policies: [any SamplingPolicy], context: SamplerContext,
+        spillFiles: (any SpillFileSource)? = nil
     ) {
         self.settings = settings
+        arena = SpanArena(spill: spillFiles.map { SpillStore($0, slotSize: SpanArena.chunkSize) })
         self.policies = PolicyList(policies)
         policyVersion = context.policyVersion
         self.context = context
@@ -153,7 +156,7 @@ public final class WindowSampler: Sampler {
                 return (last, place.offset)
             }
         }
-        if !fits { arena.openChunk(for: length + 4) }
+        if !fits { openChunk(for: length + 4) }
         let place = arena.position
         if let start { arena.append(start, count: length) }
         arena.retainRun()
@@ -165,6 +168,14 @@ public final class WindowSampler: Sampler {
         lastRunStored = run
         return (run, place.offset)
     }
+
+    private func openChunk(for length: Int) {
+        arena.openChunk(for: length)
+        if settings.buffer == .disk { _ = arena.spill(toBytes: hotBytes) }
+    }
+
+    /// Bytes of spans that stay in memory with `buffer: disk`: the newest, of traces that may be decided soon.
+    var hotBytes = 16 * SpanArena.chunkSize
 
     /// The run whose bytes end where the arena's next bytes go.
     private var lastRunStored = RunPool.none
@@ -253,6 +264,11 @@ public final class WindowSampler: Sampler {
     }
 
     public func shrink(toBytes bytes: Int, output: any SamplerOutput) {
+        // To disk first: an early decision costs quality. While the disk refuses, the worker pauses instead.
+        if settings.buffer == .disk || settings.spillsAtBudget {
+            let index = usedBytes - arena.usedBytes
+            if !arena.spill(toBytes: max(0, bytes - index)) { return }
+        }
         while usedBytes > bytes, table.count > 0 {
             closing.removeAll(keepingCapacity: true)
             while closing.count < 256, let index = arrivals.popOldest(in: table) {
@@ -300,6 +316,8 @@ public final class WindowSampler: Sampler {
             let verdict = policies.decide(evidence, matched: state.matched)
             let trigger = trigger ?? closedBy(state, deadline)
             finish(state, index, verdict, trigger, deadline, output)
+            arena.forgetWhatWasRead()
+            if failure != nil { break }
         }
         closing.removeAll(keepingCapacity: true)
         dueEntries.removeAll(keepingCapacity: true)
@@ -324,7 +342,7 @@ public final class WindowSampler: Sampler {
             spanCount: state.spanCount, byteCount: state.byteCount, duration: state.duration,
             firstOffset: offsets.first, lastOffset: offsets.last, errorCount: state.errorCount)
         if verdict.isKept {
-            emit(state, record, output)
+            guard emit(state, record, output) else { return }
         } else {
             output.dropped(spans: Int(state.spanCount))
             if output.wantsDropped {
@@ -345,24 +363,28 @@ public final class WindowSampler: Sampler {
         table.remove(index)
     }
 
-    private func emit(_ state: TraceState, _ record: DecisionRecord, _ output: any SamplerOutput) {
+    /// Returns false where the trace's spans cannot be read back: nothing of it may be reported then.
+    private func emit(_ state: TraceState, _ record: DecisionRecord, _ output: any SamplerOutput) -> Bool {
         let decision = decision(record)
         let assembled = assembler.assemble(
             state, runs: runs, arena: arena, units: units, decision: decision, partition: context.partition)
+        guard failure == nil else { return false }
         policies.countKept(
             policyIndex: record.policyIndex, spans: assembled.trace.summary.spanCount,
             bytes: assembled.trace.summary.byteCount)
         output.kept(assembled.trace, duplicates: assembled.duplicates)
-        guard state.firstLateRun != RunPool.none else { return }
+        guard state.firstLateRun != RunPool.none else { return true }
         var late = state
         late.firstRun = state.firstLateRun
         late.rootRun = RunPool.none
         late.rootSeen = .max
         let assembledLate = assembler.assemble(
             late, runs: runs, arena: arena, units: units, decision: decision, partition: context.partition)
+        guard failure == nil else { return false }
         var trace = assembledLate.trace
         trace.isLate = true
         output.kept(trace, duplicates: assembledLate.duplicates)
+        return true
     }
 
     /// Gives back a chain of runs and reports their refs done. Reads the runs only, never the spans' bytes.
@@ -409,6 +431,9 @@ public final class WindowSampler: Sampler {
         return policy.isEmpty ? "no policy matched; \(closed)" : "policy \"\(policy)\" drops; \(closed)"
     }
 
+    /// Spans on disk that cannot be read back. They are in Kafka: a restart reads them again.
+    public var failure: (any Error)? { arena.spill?.readError }
+
     // MARK: - Figures
 
     /// Bytes of memory that the open traces occupy.
@@ -422,6 +447,14 @@ public final class WindowSampler: Sampler {
         gauges.openTraces = table.count
         gauges.openSpans = openSpans
         gauges.windowBytes = usedBytes
+        if let spill = arena.spill {
+            gauges.spilledBytes = spill.byteCount
+            gauges.spillFiles = spill.fileCount
+            gauges.spillWrittenBytes = spill.writtenBytes
+            gauges.spillReads = spill.reads
+            gauges.spillFailures = spill.failures
+            gauges.spillError = (spill.readError ?? spill.writeError)?.description
+        }
         gauges.rememberedDecisions = memory.count
         gauges.decisionBytes = memory.byteCount
         gauges.rememberedKept = memory.keptCount

@@ -11,8 +11,18 @@ public struct WindowSettings: Sendable, Equatable {
     /// A trace with more spans or bytes is decided at once, with the trigger `limit`.
     public var maximumSpansPerTrace: UInt32 = 100_000
     public var maximumBytesPerTrace: UInt64 = 256 << 20
+    /// Where spans wait for their decision.
+    public var buffer = Buffer.memory
+    /// Whether spans in memory go to disk when the worker's budget is reached, before traces are decided early.
+    public var spillsAtBudget = true
     /// How long decisions are remembered.
     public var decisionHorizon: Int64 = 3_600_000
+
+    public enum Buffer: String, Sendable, CaseIterable {
+        case memory
+        /// Spans go to disk as they come; what policies need to know of them stays in memory.
+        case disk
+    }
 
     public init() {}
 }

@@ -146,6 +146,7 @@ struct WorkerMetrics {
 
     private func worker(_ totals: WorkerTotals, _ text: inout MetricsText) {
         text.gauge("tailrace_window_bytes", "Memory that holds undecided spans.", totals.gauges.windowBytes)
+        spill(totals.gauges, &text)
         decisions(totals.gauges, &text)
         text.gauge(
             "tailrace_buffered_bytes", "Bytes waiting in sinks for the next flush.",
@@ -173,6 +174,18 @@ struct WorkerMetrics {
             text.sample("tailrace_source_connected", [("source", source.name)], source.status.isConnected ? 1 : 0)
         }
         process(&text)
+    }
+
+    private func spill(_ gauges: SamplerGauges, _ text: inout MetricsText) {
+        text.gauge("tailrace_spill_bytes", "Undecided spans on disk.", gauges.spilledBytes)
+        text.gauge("tailrace_spill_files", "Open files that hold them.", gauges.spillFiles)
+        text.counter(
+            "tailrace_spill_written_bytes_total", "Bytes of spans that went to disk, for partitions owned now.",
+            gauges.spillWrittenBytes)
+        text.counter(
+            "tailrace_spill_reads_total", "Reads of spans on disk, for partitions owned now.", gauges.spillReads)
+        text.counter(
+            "tailrace_spill_failures_total", "Writes and reads of spans on disk that failed.", gauges.spillFailures)
     }
 
     private func decisions(_ gauges: SamplerGauges, _ text: inout MetricsText) {
