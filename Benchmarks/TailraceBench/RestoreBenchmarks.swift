@@ -64,7 +64,8 @@ enum RestoreBenchmarks {
         mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
         mixed ^= mixed >> 27
         return DecisionRecord(
-            traceID: TraceID(high: mixed, low: mixed &* 0x94d0_49bb_1331_11eb), isKept: number % 20 == 0, trigger: .root,
+            traceID: TraceID(high: mixed, low: mixed &* 0x94d0_49bb_1331_11eb), isKept: number % 20 == 0,
+            trigger: .root,
             policyIndex: UInt16(number % 3), policyVersion: 7, probability: Double(number % 100) / 100, decidedAt: time,
             spanCount: UInt32(number % 30), byteCount: number % 9000, duration: number % 1_000_000 * 1000,
             firstOffset: Int64(number), lastOffset: Int64(number) + 5)

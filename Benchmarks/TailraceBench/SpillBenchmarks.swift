@@ -37,7 +37,8 @@ enum SpillBenchmarks {
             let resource = Resource(attributes: [Attribute("service.name", .string("frontend"))])
             bytes = OTLPEncoder.encode([
                 ResourceSpans(
-                    resource: resource, scopeSpans: [ScopeSpans(scope: InstrumentationScope(name: "http"), spans: models)]
+                    resource: resource,
+                    scopeSpans: [ScopeSpans(scope: InstrumentationScope(name: "http"), spans: models)]
                 )
             ])
             for index in bytes.indices.dropLast(15) {
@@ -67,7 +68,8 @@ enum SpillBenchmarks {
     ///   - minutes: of stream time; from the sixth on windows close.
     static func run(buffer: String, directory: String, minutes: Int) throws {
         let task = try MemoryBenchmarks.makeTask(
-            window: "{ max: 5m, settle: 5m, idle: 5m, max_bytes: 64GiB, buffer: \(buffer), spill_directory: \(directory) }",
+            window:
+                "{ max: 5m, settle: 5m, idle: 5m, max_bytes: 64GiB, buffer: \(buffer), spill_directory: \(directory) }",
             horizon: "10m")
         var templates = [
             Template(spans: 4, isRoot: true), Template(spans: 3, isRoot: false), Template(spans: 3, isRoot: false),
@@ -101,7 +103,8 @@ enum SpillBenchmarks {
         print(
             "  \(templates[0].bytes.count / 4) bytes per span, \(gauges.openTraces) open traces, "
                 + "index and newest spans \(gauges.windowBytes / 1_000_000) MB, on disk \(gauges.spilledBytes / 1_000_000) MB "
-                + "in \(gauges.spillFiles) files, \(gauges.spillReads) reads, decisions \(gauges.decisionBytes / 1_000_000) MB")
+                + "in \(gauges.spillFiles) files, \(gauges.spillReads) reads, decisions \(gauges.decisionBytes / 1_000_000) MB"
+        )
         precondition(task.counters.imbalance(inWindow: task.openSpans) == 0, "the ledger does not add up")
     }
 }

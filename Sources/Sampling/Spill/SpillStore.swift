@@ -9,8 +9,8 @@ final class SpillStore {
     }
 
     static let slotsPerFile = 64
-    /// Bytes read at once: about one run, so that its spans come with one read.
-    private static let readSize = 8192
+    /// Bytes read at once: a few spans. More would read what other traces left between the runs of this one.
+    private static let readSize = 2048
 
     private struct OpenFile {
         var file: any SpillFile
@@ -131,8 +131,11 @@ final class SpillStore {
         if 4 + length <= extent.count { return UnsafeRawPointer(extent.bytes) }
         // A span longer than one read.
         guard offset + 4 + length <= used else {
-            readError = readError ?? SpillError(
-                operation: "read back from", path: "a spill file", explanation: "it holds other bytes than were written")
+            readError =
+                readError
+                ?? SpillError(
+                    operation: "read back from", path: "a spill file",
+                    explanation: "it holds other bytes than were written")
             return nil
         }
         return load(place, offset: offset, count: 4 + length).map { UnsafeRawPointer($0.bytes) }

@@ -40,8 +40,12 @@ struct SpanArena: ~Copyable {
     private var openedHead = 0
     private var lastNumber: UInt64 = 0
 
-    init(spill: SpillStore? = nil) {
+    private let spareChunks: Int
+
+    /// - Parameter spareChunks: chunks of memory kept for reuse.
+    init(spill: SpillStore? = nil, spareChunks: Int = Self.spareChunks) {
         self.spill = spill
+        self.spareChunks = spareChunks
     }
 
     deinit {
@@ -186,7 +190,7 @@ struct SpanArena: ~Copyable {
     }
 
     private mutating func giveBack(_ base: UnsafeMutableRawPointer) {
-        if spares.count < Self.spareChunks {
+        if spares.count < spareChunks {
             spares.append(base)
         } else {
             munmap(base, Self.chunkSize)

@@ -35,7 +35,10 @@ public final class WindowSampler: Sampler {
         spillFiles: (any SpillFileSource)? = nil
     ) {
         self.settings = settings
-        arena = SpanArena(spill: spillFiles.map { SpillStore($0, slotSize: SpanArena.chunkSize) })
+        arena = SpanArena(
+            spill: spillFiles.map { SpillStore($0, slotSize: SpanArena.chunkSize) },
+            // On disk a chunk's memory goes back as soon as the next one is opened.
+            spareChunks: settings.buffer == .disk ? 2 : SpanArena.spareChunks)
         self.policies = PolicyList(policies)
         policyVersion = context.policyVersion
         self.context = context
@@ -174,8 +177,8 @@ public final class WindowSampler: Sampler {
         if settings.buffer == .disk { _ = arena.spill(toBytes: hotBytes) }
     }
 
-    /// Bytes of spans that stay in memory with `buffer: disk`: the newest, of traces that may be decided soon.
-    var hotBytes = 16 * SpanArena.chunkSize
+    /// Bytes of spans that stay in memory with `buffer: disk`: the newest. A worker may own dozens of partitions.
+    var hotBytes = 4 * SpanArena.chunkSize
 
     /// The run whose bytes end where the arena's next bytes go.
     private var lastRunStored = RunPool.none

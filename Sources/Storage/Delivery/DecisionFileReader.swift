@@ -118,7 +118,9 @@ struct DecisionFileReader: Sendable {
             guard group.end - position >= UInt64(length) else { throw StoreError.truncated }
             if try start.fixed(UInt64.self) == wanted {
                 let bytes = try read(position, length)
-                for block in try DecisionFile.decodeBlocks(bytes[...], of: partition, withDetails: false) { body(block) }
+                for block in try DecisionFile.decodeBlocks(bytes[...], of: partition, withDetails: false) {
+                    body(block)
+                }
             }
             position += UInt64(length)
         }

@@ -37,7 +37,8 @@ struct GarbagePlan {
         var kept: [StoreInventory.ManifestFacts] = []
         for (key, facts) in inventory.manifests {
             let showsRows =
-                facts.segments.contains { present.contains($0) } && facts.owners.contains { accepted.accepts($0, in: key) }
+                facts.segments.contains { present.contains($0) }
+                && facts.owners.contains { accepted.accepts($0, in: key) }
             if showsRows || needed.contains(key) || !isMine(Self.incarnation(ofChain: key.chain)) {
                 kept.append(facts)
             } else {

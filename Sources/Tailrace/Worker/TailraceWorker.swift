@@ -80,7 +80,8 @@ public final class TailraceWorker: Sendable {
     public var health: WorkerHealth {
         WorkerHealth(
             failure: runner.failureMessage, dataLosses: runner.dataLosses, sources: runner.sourceStatuses,
-            flushErrors: runner.snapshots.compactMap(\.flushError), storeDirectory: storeDirectory)
+            flushErrors: runner.snapshots.compactMap(\.flushError), storeDirectory: storeDirectory,
+            spillError: totals.gauges.spillError)
     }
 
     // MARK: -
@@ -151,7 +152,7 @@ public struct WorkerHealth: Sendable {
 
     init(
         failure: String?, dataLosses: [String], sources: [(name: String, status: SourceStatus)],
-        flushErrors: [String], storeDirectory: String
+        flushErrors: [String], storeDirectory: String, spillError: String? = nil
     ) {
         dependencies = sources.map { source in
             let detail = source.status.lastError ?? (source.status.isConnected ? "" : "not connected yet")
@@ -162,6 +163,7 @@ public struct WorkerHealth: Sendable {
         }
         dependencies.append(
             ("store \(storeDirectory)", flushErrors.isEmpty ? "ok" : "down", flushErrors.first ?? ""))
+        if let spillError { dependencies.append(("spill files", "degraded", spillError)) }
         if let failure { dependencies.append(("pipeline", "down", failure)) }
         for loss in dataLosses { dependencies.append(("log", "degraded", loss)) }
         isReady = !dependencies.contains { $0.state == "down" }

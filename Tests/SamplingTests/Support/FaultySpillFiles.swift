@@ -50,7 +50,8 @@ final class FaultySpillFiles: SpillFileSource {
         }
 
         func discard(at offset: Int, count: Int) {
-            for index in offset..<min(offset + count, bytes.count) { bytes[index] = 0xee }
+            let end = min(offset + count, bytes.count)
+            bytes.replaceSubrange(offset..<end, with: repeatElement(0xee, count: end - offset))
         }
     }
 }
