@@ -78,10 +78,11 @@ let package = Package(
             name: "BenchmarkWorkloads",
             dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Tailrace", "DemoTraffic"],
             path: "Benchmarks/Workloads"),
-        // Not a product: the steps of `make bench ARGS=--kafka`.
+        // Not a product: benchmarks that are processes of their own.
         .executableTarget(
-            name: "KafkaBench", dependencies: ["TraceModel", "OTLP", "Kafka", "DemoTraffic"],
-            path: "Benchmarks/KafkaBench"),
+            name: "StepBench",
+            dependencies: ["TraceModel", "OTLP", "Kafka", "Pipeline", "Sampling", "Storage", "Tailrace", "DemoTraffic"],
+            path: "Benchmarks/StepBench"),
 
         .testTarget(
             name: "OTLPTests",

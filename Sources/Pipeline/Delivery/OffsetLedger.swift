@@ -73,7 +73,8 @@ package struct OffsetLedger: Sendable {
     /// Drops records without outstanding refs from the front.
     package mutating func popFinished() {
         while head < records.count, records[head].outstanding == 0 { head += 1 }
-        guard head > 1024, head * 2 > records.count else { return }
+        // A fifth of the memory at most is for records that are finished; moving the others costs four moves a record.
+        guard head > 1024, head * 5 > records.count else { return }
         records.removeFirst(head)
         head = 0
         let firstNeeded = (records.first?.firstBit ?? nextBit) / 64

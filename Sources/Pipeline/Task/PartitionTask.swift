@@ -29,8 +29,13 @@ package final class PartitionTask {
     package var counters = TaskCounters()
     /// Decision files that a successor needs, oldest first.
     package var decisionFiles: [DecisionFileReference]
-    /// The first sink that refused a write; nothing is sealed from then on.
-    package internal(set) var failure: (any Error)?
+    /// Why the task cannot go on: the first sink that refused a write, or a sampler that lost its spans. Nothing is sealed
+    /// from then on.
+    package internal(set) var failure: (any Error)? {
+        get { refusal ?? lanes.lazy.compactMap(\.sampler.failure).first }
+        set { refusal = newValue }
+    }
+    private var refusal: (any Error)?
     package weak var observer: (any TaskObserver)?
 
     package internal(set) var lanes: [TaskLane] = []
@@ -397,6 +402,15 @@ package final class PartitionTask {
         }
     }
 
+    /// What the task's samplers hold together.
+    package var gauges: SamplerGauges {
+        var gauges = SamplerGauges()
+        for lane in lanes { gauges.add(lane.sampler.gauges) }
+        return gauges
+    }
+    /// Why spans cannot go to disk at present.
+    package var spillError: String? { lanes.lazy.compactMap(\.sampler.gauges.spillError).first }
+    package var decisionBytes: Int { lanes.reduce(0) { $0 + $1.sampler.gauges.decisionBytes } }
     package var windowBytes: Int { lanes.reduce(0) { $0 + $1.sampler.gauges.windowBytes } }
     package var openSpans: Int { lanes.reduce(0) { $0 + $1.ledger.outstandingCount } }
 
@@ -420,7 +434,7 @@ package final class PartitionTask {
         }
         for lane in lanes {
             entries.append(lane.entry(position: position))
-            decisions.append(LaneDecisions(sampler: lane.name, records: lane.takeDecisions()))
+            decisions.append(lane.takeDecisions())
         }
         let entry = TaskEntry(
             partition: partition, epoch: epoch, low: low, high: max(position, replayedBelow), lanes: entries,

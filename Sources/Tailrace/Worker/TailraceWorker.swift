@@ -25,6 +25,7 @@ public final class TailraceWorker: Sendable {
     let options: Options
     let runner: PipelineRunner
     let configuration = Mutex(ConfigurationStatus())
+    private let keeper: StoreKeeper
     private let startedAt = WallClock.now()
 
     /// - Parameter log: receives one line per event; callable from any thread.
@@ -38,6 +39,7 @@ public final class TailraceWorker: Sendable {
         let settings = Self.workerSettings(plan, threads: options.threads)
         let layout = StoreLayout(root: storeDirectory)
         let store = try FileDeliveryStore(layout: layout, incarnation: incarnation)
+        keeper = StoreKeeper(StoreCollector(layout: layout, incarnation: incarnation), log: log)
         let pipelineName = plan.name
         runner = try PipelineRunner(
             plan: plan, settings: settings, environment: environment, store: store,
@@ -50,10 +52,16 @@ public final class TailraceWorker: Sendable {
     /// The plan in force.
     public var plan: PipelinePlan { runner.plan }
 
-    public func start() throws { try runner.start() }
+    public func start() throws {
+        try runner.start()
+        try keeper.start()
+    }
 
     /// Drains: what is decided is stored and committed, the group is left. Blocks until done.
-    public func stop() { runner.stop() }
+    public func stop() {
+        keeper.stop()
+        runner.stop()
+    }
 
     /// Every source has ended by itself: files do, topics never.
     public var hasEnded: Bool { runner.hasEnded }
@@ -68,7 +76,8 @@ public final class TailraceWorker: Sendable {
     public func metrics() -> String {
         WorkerMetrics(
             pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt,
-            configuration: configuration.withLock { $0 }, configurationHash: plan.configurationHash
+            configuration: configuration.withLock { $0 }, configurationHash: plan.configurationHash,
+            removedFiles: keeper.removedFiles
         )
         .render()
     }
@@ -76,7 +85,8 @@ public final class TailraceWorker: Sendable {
     public var health: WorkerHealth {
         WorkerHealth(
             failure: runner.failureMessage, dataLosses: runner.dataLosses, sources: runner.sourceStatuses,
-            degradation: runner.snapshots.flatMap(\.degradation), storeDirectory: storeDirectory)
+            degradation: runner.snapshots.flatMap(\.degradation), storeDirectory: storeDirectory,
+            spillError: totals.gauges.spillError)
     }
 
     // MARK: -
@@ -127,9 +137,7 @@ public struct WorkerTotals: Sendable {
             flushes += snapshot.flushes
             for partition in snapshot.partitions {
                 counters.add(partition.counters)
-                gauges.openTraces += partition.gauges.openTraces
-                gauges.openSpans += partition.gauges.openSpans
-                gauges.windowBytes += partition.gauges.windowBytes
+                gauges.add(partition.gauges)
                 imbalance += partition.imbalance
             }
             for policy in snapshot.policies.flatMap(\.counters) where !policy.isSubpolicy {
@@ -149,7 +157,7 @@ public struct WorkerHealth: Sendable {
 
     init(
         failure: String?, dataLosses: [String], sources: [(name: String, status: SourceStatus)],
-        degradation: [DegradationStep], storeDirectory: String
+        degradation: [DegradationStep], storeDirectory: String, spillError: String? = nil
     ) {
         dependencies = sources.map { source in
             let detail = source.status.lastError ?? (source.status.isConnected ? "" : "not connected yet")
@@ -163,6 +171,7 @@ public struct WorkerHealth: Sendable {
         if let step = degradation.last(where: { $0.cause == .memory }) {
             dependencies.append(("memory", "degraded", step.detail))
         }
+        if let spillError { dependencies.append(("spill files", "degraded", spillError)) }
         if let failure { dependencies.append(("pipeline", "down", failure)) }
         for loss in dataLosses { dependencies.append(("log", "degraded", loss)) }
         isReady = !dependencies.contains { $0.state == "down" }
