@@ -117,7 +117,7 @@ struct DroppedDecisions: ~Copyable {
         let measured = min(lifetime, Double(max(1, measuredTime)))
         let entries = Double(max(countBeforeLast, count / 2)) * lifetime / measured
         // A little more than the tables' limit, so that an even stream stays within one table.
-        return Int(min(entries / 0.96, 1e12))
+        return Int(min(entries / 0.955, 1e12))
     }
 
     // MARK: - Forgetting

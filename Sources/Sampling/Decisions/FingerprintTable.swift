@@ -144,7 +144,10 @@ struct FingerprintTable {
         } else if free.count > 0 {
             put(fingerprint, tag: tag, line, free.first)
         } else {
-            guard let (line, slot) = makeRoom(line, periods) ?? makeRoom(other, periods) else { return false }
+            guard
+                let (line, slot) = makeRoom(line, periods, depth: 0) ?? makeRoom(other, periods, depth: 0)
+                    ?? makeRoom(line, periods)
+            else { return false }
             put(fingerprint, tag: tag, line, slot)
         }
         count += 1
@@ -152,16 +155,24 @@ struct FingerprintTable {
     }
 
     /// Moves an entry of a full line to its other line; returns the slot that has become free.
-    private mutating func makeRoom(_ line: Int, _ periods: DecisionPeriods) -> (line: Int, slot: Int)? {
-        for slot in 0..<Self.slotsPerLine {
-            let fingerprint = (lines + line &* Self.lineSize).load(fromByteOffset: 4 &* slot, as: UInt32.self)
-            let other = otherLine(line, fingerprint)
-            if other == line { continue }
-            let free = freeSlots(other, periods)
-            if free.count == 0 { continue }
-            put(fingerprint, tag: UInt8(tags(line) >> UInt64(4 &* slot) & 15), other, free.first)
-            put(0, tag: 0, line, slot)
-            return (line, slot)
+    ///
+    /// - Parameter depth: how often room may be made in the other line first. Once suffices: where 96 % of all slots are
+    ///   taken, one insertion in ten million finds all 28 other lines full, and none finds all of theirs full.
+    private mutating func makeRoom(
+        _ line: Int, _ periods: DecisionPeriods, depth: Int = 1
+    ) -> (line: Int, slot: Int)? {
+        for mayDig in [false, true] where !mayDig || depth > 0 {
+            for slot in 0..<Self.slotsPerLine {
+                let fingerprint = (lines + line &* Self.lineSize).load(fromByteOffset: 4 &* slot, as: UInt32.self)
+                let other = otherLine(line, fingerprint)
+                if other == line { continue }
+                if mayDig, makeRoom(other, periods, depth: depth - 1) == nil { continue }
+                let free = freeSlots(other, periods)
+                if free.count == 0 { continue }
+                put(fingerprint, tag: UInt8(tags(line) >> UInt64(4 &* slot) & 15), other, free.first)
+                put(0, tag: 0, line, slot)
+                return (line, slot)
+            }
         }
         return nil
     }
