@@ -1,4 +1,5 @@
 import Synchronization
+import TraceModel
 
 /// Owns the tasks of some partitions and runs them on one thread: records in, commit groups out.
 package final class WorkerThread: @unchecked Sendable {
@@ -10,6 +11,7 @@ package final class WorkerThread: @unchecked Sendable {
         case logRestarted(PartitionID, at: Int64)
         case revoke([PartitionID], lost: Bool, Completion<[PartitionID: CommittedOffset]>)
         case outcome(WriterThread.Outcome)
+        case find(TraceID, Completion<[WaitingTrace]>)
         case stop
     }
 
@@ -106,6 +108,7 @@ package final class WorkerThread: @unchecked Sendable {
         case .revoke(let partitions, let lost, let completion):
             completion.complete(revoke(partitions, lost: lost))
         case .outcome(let outcome): finish(outcome)
+        case .find(let id, let completion): completion.complete(find(id))
         case .stop: isStopping = true
         }
     }
@@ -147,6 +150,18 @@ package final class WorkerThread: @unchecked Sendable {
         owned.isAtEnd = false
         tasks[batch.partition] = owned
         if let failure = owned.task.failure { control.failed(failure) }
+    }
+
+    private func find(_ id: TraceID) -> [WaitingTrace] {
+        tasks.values.flatMap { owned in
+            owned.task.lanes.compactMap { lane in
+                lane.sampler.openTrace(id).map {
+                    WaitingTrace(
+                        partition: owned.task.partition, sampler: lane.name, streamTime: owned.task.streamTime,
+                        trace: $0)
+                }
+            }
+        }
     }
 
     // MARK: - Upkeep
@@ -381,6 +396,15 @@ extension PolicyCounters {
             return sum
         }
     }
+}
+
+/// A trace in some window of a worker.
+public struct WaitingTrace: Sendable, Equatable {
+    public var partition: PartitionID
+    public var sampler: String
+    /// Of the partition now, milliseconds since the Unix epoch.
+    public var streamTime: Int64
+    public var trace: OpenTrace
 }
 
 /// What a worker thread asks of its process.

@@ -2,6 +2,7 @@ import Glibc
 public import Pipeline
 import Sampling
 import Storage
+public import TraceModel
 
 /// A worker process's pipeline with everything it needs: the store, the runner, metrics and health.
 public final class TailraceWorker: Sendable {
@@ -67,6 +68,9 @@ public final class TailraceWorker: Sendable {
         )
         .render()
     }
+
+    /// The windows that hold a trace now; waits up to 2 s for the worker's threads.
+    public func waiting(_ id: TraceID) -> [WaitingTrace] { runner.waiting(id) }
 
     public var health: WorkerHealth {
         WorkerHealth(

@@ -9,7 +9,7 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run", abstract: "Runs a worker: reads, samples, stores.",
         discussion: """
             SIGTERM drains: decided traces are stored, the watermark is committed, the group is left; exit code 0.
-            /metrics, /healthz and /readyz are served on --listen.
+            /metrics, /healthz, /readyz and /v1/decisions/{trace id} are served on --listen.
             Example: tailrace run pipelines/kafka-tail-sampling.yaml --store /var/lib/tailrace
             """)
 
@@ -32,8 +32,10 @@ struct RunCommand: AsyncParsableCommand {
                 throw CommandFailure("cannot start pipeline \(plan.name): \(error)")
             }
         }
+        let explainers = workers.map { Serving.explainer($0, store: nil) }
         let server = TailraceServer(
             configuration: TailraceServer.Configuration(host: address.host, port: address.port), store: nil,
+            explain: { try Serving.explain($0, explainers) },
             metrics: { workers.map { $0.metrics() }.joined() }, health: { Self.health(workers) })
         for worker in workers {
             do { try worker.start() } catch {

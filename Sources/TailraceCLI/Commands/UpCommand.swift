@@ -57,8 +57,10 @@ struct UpCommand: AsyncParsableCommand {
         let store = Serving.store(data)
         let feed = try KafkaFeed(brokers: broker.bootstrapServers, topic: topic, partitions: nil)
         let traffic = try startTraffic(feed, log)
+        let explainer = Serving.explainer(worker, store: store)
         let server = TailraceServer(
             configuration: TailraceServer.Configuration(host: address.host, port: address.port), store: store,
+            explain: { try explainer.explain($0) },
             metrics: { worker.metrics() + StoreMetrics.render(store) }, health: { Serving.health(worker) })
 
         let status = UpStatus(worker: worker, store: store, plan: plan, broker: broker.bootstrapServers, topic: topic)
