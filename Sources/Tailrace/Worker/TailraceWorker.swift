@@ -26,6 +26,8 @@ public final class TailraceWorker: Sendable {
     private let runner: PipelineRunner
     private let settings: WorkerSettings
     private let startedAt = WallClock.now()
+    /// Tells tools that the store is in use.
+    private let lock: FileLock
 
     /// - Parameter log: receives one line per event; callable from any thread.
     public init(plan: PipelinePlan, options: Options, log: @escaping @Sendable (String) -> Void) throws {
@@ -35,22 +37,29 @@ public final class TailraceWorker: Sendable {
         var environment = StageEnvironment(
             workingDirectory: ".", storeDirectory: storeDirectory, incarnation: incarnation, pipelineName: plan.name)
         environment.clusterName = options.clusterName
+        environment.configVersion = plan.configurationHash
         settings = Self.workerSettings(plan, threads: options.threads)
         let layout = StoreLayout(root: storeDirectory)
         let store = try FileDeliveryStore(layout: layout, incarnation: incarnation)
+        lock = try WorkerLocks(layout: layout).acquire(incarnation)
         let pipelineName = plan.name
+        let configVersion = plan.configurationHash
         runner = try PipelineRunner(
             plan: plan, settings: settings, environment: environment, store: store,
             deadLetters: { worker in
                 DeadLetterSink(
-                    path: "\(layout.deadLetters)/\(incarnation)-\(worker).jsonl", pipeline: pipelineName)
+                    path: "\(layout.deadLetters)/\(incarnation)-\(worker).jsonl", pipeline: pipelineName,
+                    configVersion: configVersion)
             }, log: log)
     }
 
     public func start() throws { try runner.start() }
 
     /// Drains: what is decided is stored and committed, the group is left. Blocks until done.
-    public func stop() { runner.stop() }
+    public func stop() {
+        runner.stop()
+        lock.release()
+    }
 
     /// Every source has ended by itself: files do, topics never.
     public var hasEnded: Bool { runner.hasEnded }
