@@ -39,7 +39,7 @@ struct DeadLetterListCommand: ParsableCommand {
         var shown = 0
         var total = 0
         var codes: [String: Int] = [:]
-        try selection.forEach { letter, id, location in
+        try selection.visit { letter, id, location in
             let state = states[id] ?? RetryJournal.State()
             if state.isSent, !all { return true }
             total += 1
@@ -116,7 +116,7 @@ struct DeadLetterShowCommand: ParsableCommand {
     func run() throws {
         let states = try selection.states()
         var found: [(letter: DeadLetter, id: String, location: String)] = []
-        try selection.forEach { letter, letterID, location in
+        try selection.visit { letter, letterID, location in
             if letterID.hasPrefix(id) || letter.place == id { found.append((letter, letterID, location)) }
             return found.count < 100
         }
@@ -294,7 +294,7 @@ struct DeadLetterRetryCommand: ParsableCommand {
         _ states: [String: RetryJournal.State], _ body: (DeadLetter, String) throws -> Void
     ) throws {
         var unused = Set(ids)
-        try selection.forEach { letter, id, _ in
+        try selection.visit { letter, id, _ in
             if !all {
                 let names = ids.filter { id.hasPrefix($0) || letter.place == $0 }
                 if names.isEmpty { return true }

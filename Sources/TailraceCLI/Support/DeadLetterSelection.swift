@@ -37,7 +37,7 @@ struct DeadLetterSelection: ParsableArguments {
     }
 
     /// Visits every letter once, also where a crash made a worker write it twice; `body` returns false to stop.
-    func forEach(_ body: (DeadLetter, _ id: String, _ location: String) throws -> Bool) throws {
+    func visit(_ body: (DeadLetter, _ id: String, _ location: String) throws -> Bool) throws {
         let oldest = try oldest()
         var seen = Set<String>()
         var badLines = 0
@@ -46,7 +46,7 @@ struct DeadLetterSelection: ParsableArguments {
             badLines += 1
             if badLines == 1 { firstBadLine = place }
         }
-        func visit(_ letter: DeadLetter, _ location: String) throws -> Bool {
+        func take(_ letter: DeadLetter, _ location: String) throws -> Bool {
             if let reason, letter.code != reason { return true }
             if let topic, letter.topic != topic { return true }
             if let oldest, letter.timestamp < oldest { return true }
@@ -57,11 +57,11 @@ struct DeadLetterSelection: ParsableArguments {
         do {
             if let deadLetterTopic, let brokers {
                 try DeadLetterTopic(ClusterAddress(brokers: brokers), topic: deadLetterTopic).forEach(
-                    onBadLine: note, visit)
+                    onBadLine: note, take)
             } else if !file.isEmpty {
-                try DeadLetterFiles(paths: file).forEach(onBadLine: note, visit)
+                try DeadLetterFiles(paths: file).forEach(onBadLine: note, take)
             } else {
-                try DeadLetterFiles(layout: layout).forEach(onBadLine: note, visit)
+                try DeadLetterFiles(layout: layout).forEach(onBadLine: note, take)
             }
         } catch let error as FileError {
             throw CommandFailure("\(error)")

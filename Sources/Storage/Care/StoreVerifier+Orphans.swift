@@ -1,0 +1,65 @@
+import Pipeline
+
+/// Files that nobody names: what a crash between two steps leaves.
+extension StoreVerifier {
+    func findOrphans(_ inventory: StoreInventory, _ report: inout VerifyReport) throws {
+        let segments = inventory.namedSegments
+        let decisions = inventory.namedDecisionFiles
+        for (folder, path) in [("segments", layout.segments), ("decisions", layout.decisions)] {
+            for incarnation in try fileSystem.list(path) where !running.contains(incarnation) {
+                for name in try fileSystem.list(path + "/" + incarnation) {
+                    let relative = "\(folder)/\(incarnation)/\(name)"
+                    if segments.contains(relative) || decisions[relative] != nil || !isSettled(relative) { continue }
+                    if name.hasSuffix(".tmp") {
+                        report.add(.litter, "\(relative): a write that was not finished", .remove(relative))
+                    } else {
+                        // Its spans are in the log still, or in the file of whoever read them again.
+                        report.add(.litter, "\(relative): no manifest names it", .putAside(relative))
+                    }
+                }
+            }
+        }
+        for chain in try fileSystem.list(layout.manifests) where !isRunning(chain: chain) {
+            for name in try fileSystem.list(layout.manifests + "/" + chain) where name.hasSuffix(".tmp") {
+                let relative = "manifests/\(chain)/\(name)"
+                // One that replaces a missing manifest is a finding of its own.
+                let isNeeded = report.findings.contains {
+                    if case .restore(let from, _) = $0.remedy { return from == relative }
+                    return false
+                }
+                if isNeeded || !isSettled(relative) { continue }
+                report.add(.litter, "\(relative): a manifest that was not published", .remove(relative))
+            }
+        }
+        // Their names do not say whose they are.
+        guard running.isEmpty else { return }
+        for directory in try fileSystem.list(layout.epochs) {
+            for name in try fileSystem.list(layout.epochs + "/" + directory) where name.hasSuffix(".tmp") {
+                let relative = "epochs/\(directory)/\(name)"
+                if !isSettled(relative) { continue }
+                report.add(.litter, "\(relative): an epoch file that was not finished", .remove(relative))
+            }
+        }
+    }
+
+    private func isRunning(chain: String) -> Bool {
+        running.contains { chain.hasPrefix($0 + "-") }
+    }
+
+    /// A file that has exactly a segment's bytes, under another name: put aside by a repair, or moved by hand.
+    func intactCopy(of segment: SegmentReference) throws -> String? {
+        for root in [layout.quarantine + "/segments", layout.segments] {
+            for directory in try fileSystem.list(root) {
+                for name in (try? fileSystem.list(root + "/" + directory)) ?? [] {
+                    let path = root + "/" + directory + "/" + name
+                    let relative = String(path.dropFirst(layout.root.count + 1))
+                    guard relative != segment.path, (try? fileSystem.size(path)) == segment.byteCount,
+                        let bytes = try? fileSystem.read(path), Checksum.of(bytes) == segment.checksum
+                    else { continue }
+                    return relative
+                }
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,332 @@
+import Glibc
+public import Pipeline
+
+/// Checks a store: manifests against each other, against segments and decision files with every checksum, owners, files
+/// that nobody names, and the offsets of the log.
+///
+/// Reads only. Memory is bounded by the number of manifests and the largest segment. Blocks on files.
+public struct StoreVerifier {
+    let layout: StoreLayout
+    let fileSystem: any FileSystem
+    let running: Set<String>
+    let isSettled: (String) -> Bool
+    private let progress: (String) -> Void
+
+    /// - Parameters:
+    ///   - running: incarnations of workers that run: what they have not named yet is not litter.
+    ///   - isSettled: whether a file (relative path) has been left alone for so long that no running writer can mean it.
+    ///   - progress: told what is being looked at.
+    public init(
+        layout: StoreLayout, fileSystem: any FileSystem = LocalFileSystem(), running: Set<String> = [],
+        isSettled: @escaping (String) -> Bool = { _ in true }, progress: @escaping (String) -> Void = { _ in }
+    ) {
+        self.layout = layout
+        self.fileSystem = fileSystem
+        self.running = running
+        self.isSettled = isSettled
+        self.progress = progress
+    }
+
+    /// - Throws: where directories cannot be listed; everything else is a finding.
+    public func verify() throws -> VerifyReport {
+        var report = VerifyReport()
+        let inventory = try StoreInventory(layout: layout, fileSystem: fileSystem, progress: progress)
+        report.counts.manifests = inventory.chains.values.reduce(0) { $0 + $1.count }
+        checkChains(inventory, &report)
+        checkOwners(inventory, &report)
+        checkEntries(inventory, &report)
+        checkDecisionFiles(inventory, &report)
+        try checkSegments(inventory, &report)
+        try findOrphans(inventory, &report)
+        return report
+    }
+
+    /// Compares the newest entries with the log: committed offset ≤ watermark ≤ end of the log, and nothing that is still
+    /// to be read is gone (I3, I14).
+    public static func compare(_ report: inout VerifyReport, with offsets: [PartitionOffsets]) {
+        for partition in offsets.sorted(by: { $0.partition < $1.partition }) {
+            let name = "\(partition.partition)"
+            guard let entry = report.newest.first(where: { $0.partition == partition.partition }) else {
+                report.add(
+                    .note,
+                    "\(name): the store knows nothing of it; its owner starts at "
+                        + (partition.committed.map { "the committed offset \($0)" } ?? "the start that the source names")
+                )
+                continue
+            }
+            if let committed = partition.committed, committed > entry.low {
+                report.add(
+                    .problem,
+                    "\(name): offset \(committed) is committed, but the store is done only below \(entry.low): offsets "
+                        + "\(entry.low) to \(committed - 1) would be skipped if this store were lost")
+            }
+            if entry.low > partition.end {
+                report.add(
+                    .problem,
+                    "\(name): the store goes on at offset \(entry.low), the log ends at \(partition.end): the topic was "
+                        + "recreated or cut, or this is another cluster")
+            } else if entry.low < partition.start {
+                report.add(
+                    .problem,
+                    "\(name): offsets \(entry.low) to \(partition.start - 1) (\(partition.start - entry.low)) hold spans "
+                        + "that are not stored, and are gone from the log, which starts at \(partition.start)")
+            }
+        }
+    }
+
+    // MARK: - Manifests
+
+    private func checkChains(_ inventory: StoreInventory, _ report: inout VerifyReport) {
+        for damage in inventory.damaged {
+            report.add(.problem, "manifests/\(damage.chain)/\(damage.name) cannot be read: \(damage.reason)")
+        }
+        for (chain, items) in inventory.chains.sorted(by: { $0.key < $1.key }) {
+            for (before, after) in zip(items, items.dropFirst()) {
+                if after.sequence != before.sequence + 1 {
+                    checkGap(before, after, chain, inventory, &report)
+                } else if after.previousChecksum != before.checksum {
+                    report.add(
+                        .problem,
+                        "manifest \(chain)/\(after.sequence) was written after another manifest \(before.sequence) than "
+                            + "the one that is there")
+                }
+            }
+        }
+    }
+
+    /// Manifests between two are missing. What they said of segments is lost; what they said of offsets, the later ones
+    /// say too. The newest missing one may still be there under its temporary name: the next one's checksum tells.
+    private func checkGap(
+        _ before: StoreInventory.ManifestItem, _ after: StoreInventory.ManifestItem, _ chain: String,
+        _ inventory: StoreInventory, _ report: inout VerifyReport
+    ) {
+        let last = after.sequence - 1
+        let name = "manifests/\(chain)/\(FileDeliveryStore.manifestName(last))"
+        if let bytes = try? fileSystem.read(layout.path(name + ".tmp")), Checksum.of(bytes) == after.previousChecksum {
+            report.add(
+                .problem, "\(name) is missing or damaged; \(name).tmp has its contents",
+                .restore(from: name + ".tmp", to: name))
+            return
+        }
+        let lost = after.entries.map { entry in
+            let first = before.entries.first { $0.partition == entry.partition }?.high ?? entry.low
+            return "\(entry.partition) offsets \(first) to \(max(first, entry.high) - 1)"
+        }.joined(separator: ", ")
+        let first = before.sequence + 1
+        report.add(
+            .problem,
+            "\(first == last ? "manifest \(first) of \(chain) is" : "manifests \(first) to \(last) of \(chain) are") "
+                + "missing: traces of \(lost) that they made visible are not visible"
+                + Self.traces(lostTraces(chain, Set(first...last))))
+    }
+
+    // MARK: - Owners
+
+    private func checkOwners(_ inventory: StoreInventory, _ report: inout VerifyReport) {
+        report.counts.partitions = inventory.histories.count + inventory.strangeEpochDirectories.count
+        let named =
+            inventory.histories.map { (FileDeliveryStore.directoryName($0.key), Optional($0.key), $0.value) }
+            + inventory.strangeEpochDirectories.map { ($0.directory, nil, $0.history) }
+        for (directory, partition, history) in named.sorted(by: { $0.0 < $1.0 }) {
+            report.counts.epochs += history.epochs.count
+            for (number, reason) in history.damaged.sorted(by: { $0.key < $1.key }) {
+                report.add(
+                    .problem, "epochs/\(directory)/\(FileDeliveryStore.padded(number)) cannot be read: \(reason)")
+            }
+            checkParents(history, directory, partition, inventory, &report)
+        }
+        for partition in Set(inventory.chains.values.joined().flatMap { $0.entries.map(\.partition) }).sorted()
+        where inventory.histories[partition] == nil {
+            report.add(
+                .problem,
+                "epochs/\(FileDeliveryStore.directoryName(partition)) is missing: nothing that was stored of \(partition) "
+                    + "is visible")
+        }
+    }
+
+    private func checkParents(
+        _ history: EpochHistory, _ directory: String, _ partition: PartitionID?, _ inventory: StoreInventory,
+        _ report: inout VerifyReport
+    ) {
+        var number = history.newest
+        while let current = number, let parent = history.epochs[current]?.parent {
+            guard parent.epoch < current else {
+                report.add(.problem, "epochs/\(directory): epoch \(current) says it continues epoch \(parent.epoch)")
+                return
+            }
+            if history.epochs[parent.epoch] == nil, history.damaged[parent.epoch] == nil,
+                history.epochs.keys.contains(where: { $0 < parent.epoch })
+            {
+                report.add(
+                    .problem,
+                    "epochs/\(directory): epoch \(parent.epoch), which epoch \(current) continues, is missing: what epochs "
+                        + "before it stored is not visible")
+            }
+            let isThere = inventory.chains[parent.chain]?.contains { $0.sequence == parent.sequence } == true
+            let hasPublished = inventory.chains.values.joined().contains { item in
+                item.entries.contains { $0.partition == partition && $0.epoch == current }
+            }
+            // What an owner continued is needed until it has published itself.
+            if !isThere, current == history.newest, !hasPublished {
+                report.add(
+                    .problem,
+                    "manifest \(parent.chain)/\(parent.sequence), from which epoch \(current) of \(directory) continues, "
+                        + "is missing: nobody can take the partition over. Restore the file")
+            }
+            number = parent.epoch
+        }
+    }
+
+    // MARK: - Entries
+
+    private func checkEntries(_ inventory: StoreInventory, _ report: inout VerifyReport) {
+        for (partition, entries) in inventory.acceptedEntries().sorted(by: { $0.key < $1.key }) {
+            for (item, entry) in entries where entry.low > entry.high {
+                report.add(
+                    .problem,
+                    "manifest \(item.chain)/\(item.sequence): \(partition) has watermark \(entry.low) beyond its highest "
+                        + "offset \(entry.high)")
+            }
+            for (before, after) in zip(entries, entries.dropFirst()) where after.entry.low < before.entry.low {
+                report.add(
+                    .note,
+                    "\(partition): the watermark went back from \(before.entry.low) to \(after.entry.low) with manifest "
+                        + "\(after.item.chain)/\(after.item.sequence): the log was recreated or cut")
+            }
+            guard let last = entries.last, let newest = newestEntry(last.item, partition) else { continue }
+            report.newest.append(newest)
+        }
+    }
+
+    private func newestEntry(_ item: StoreInventory.ManifestItem, _ partition: PartitionID) -> TaskEntry? {
+        let path = "\(layout.manifests)/\(item.chain)/\(FileDeliveryStore.manifestName(item.sequence))"
+        guard let bytes = try? fileSystem.read(path), let manifest = try? Manifest.decode(bytes) else { return nil }
+        return manifest.entries.first { $0.partition == partition }
+    }
+
+    // MARK: - Decisions
+
+    private func checkDecisionFiles(_ inventory: StoreInventory, _ report: inout VerifyReport) {
+        var needed: [String: [PartitionID]] = [:]
+        for entry in report.newest {
+            for file in entry.decisionFiles { needed[file.path, default: []].append(entry.partition) }
+        }
+        for (path, length) in inventory.namedDecisionFiles.sorted(by: { $0.key < $1.key }) {
+            progress("decisions: \(path)")
+            report.counts.decisionFiles += 1
+            do {
+                let reader = try DecisionFileReader(path: layout.path(path), length: length, fileSystem: fileSystem)
+                try reader.forEachGroup { group in
+                    for block in try reader.verify(group) { report.counts.decisions += UInt64(block.records.count) }
+                }
+                let size = try fileSystem.size(layout.path(path))
+                let incarnation = path.split(separator: "/").dropFirst().first.map(String.init) ?? ""
+                if size > length, !running.contains(incarnation) {
+                    report.add(.note, "\(path) has \(size - length) bytes more than was published: a crash left them")
+                }
+            } catch {
+                let partitions = Set(needed[path] ?? []).sorted().map(\.description).joined(separator: ", ")
+                // A file that no successor needs any more may be gone: it was cleaned up.
+                if partitions.isEmpty, let error = error as? FileError, error.isMissing {
+                    report.counts.decisionFiles -= 1
+                    continue
+                }
+                report.add(
+                    .problem,
+                    "\(path): \(error); "
+                        + (partitions.isEmpty
+                            ? "decisions in it cannot be explained any more"
+                            : "the next owner of \(partitions) cannot start without it. Restore the file"))
+            }
+        }
+    }
+
+    // MARK: - Segments
+
+    private func checkSegments(_ inventory: StoreInventory, _ report: inout VerifyReport) throws {
+        let items = inventory.chains.values.joined().filter { !$0.segments.isEmpty }
+        var done = 0
+        let total = items.reduce(0) { $0 + $1.segments.count }
+        for item in items.sorted(by: { ($0.chain, $0.sequence) < ($1.chain, $1.sequence) }) {
+            let accepted = inventory.accepted(item)
+            for segment in item.segments {
+                done += 1
+                progress("segment \(done) of \(total): \(segment.path)")
+                if accepted.isEmpty {
+                    report.add(
+                        .note,
+                        "\(segment.path) is invisible: its owner had lost its partitions when it was written (fenced)")
+                    continue
+                }
+                report.counts.segments += 1
+                if let reason = check(segment, &report) {
+                    try explain(segment, reason, item, accepted, inventory, &report)
+                }
+            }
+        }
+    }
+
+    /// What is wrong with a segment; nil where nothing is.
+    private func check(_ segment: SegmentReference, _ report: inout VerifyReport) -> String? {
+        do {
+            let path = layout.path(segment.path)
+            let reader = try SegmentReader(path: path, expectedByteCount: segment.byteCount, fileSystem: fileSystem)
+            guard Checksum.of(try fileSystem.read(path)) == segment.checksum else {
+                return "has other bytes than were written"
+            }
+            try reader.verify()
+            report.counts.segmentBytes += segment.byteCount
+            report.counts.traces += UInt64(reader.traceCount)
+            return nil
+        } catch let error as SegmentError {
+            return error.code == .missing ? "is missing" : error.explanation
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    private func explain(
+        _ segment: SegmentReference, _ reason: String, _ item: StoreInventory.ManifestItem,
+        _ accepted: [StoreInventory.Entry], _ inventory: StoreInventory, _ report: inout VerifyReport
+    ) throws {
+        let ranges = accepted.sorted { $0.partition < $1.partition }
+            .map { "\($0.partition) (read with \(inventory.offsets(of: $0, in: item)))" }.joined(separator: ", ")
+        let text =
+            "\(segment.path), which manifest \(item.chain)/\(item.sequence) names, \(reason): traces of \(ranges) are lost "
+            + "to readers\(Self.traces(lostTraces(item.chain, [item.sequence])))"
+        let copy = try intactCopy(of: segment)
+        report.add(
+            .problem, text + (copy.map { "; \($0) has its contents" } ?? ""),
+            copy.map { .restore(from: $0, to: segment.path) })
+    }
+
+    /// What the decision log says was kept by the flushes that are lost.
+    private func lostTraces(_ chain: String, _ sequences: Set<UInt64>) -> (traces: Int, spans: UInt64)? {
+        let parts = chain.split(separator: "-")
+        guard let writer = parts.last else { return nil }
+        let incarnation = parts.dropLast().joined(separator: "-")
+        let directory = layout.decisions + "/" + incarnation
+        var found: (traces: Int, spans: UInt64)?
+        for name in (try? fileSystem.list(directory)) ?? [] where name.hasPrefix("\(writer)-") {
+            guard let reader = try? DecisionFileReader(path: directory + "/" + name, fileSystem: fileSystem) else {
+                continue
+            }
+            try? reader.forEachGroup { group in
+                guard let sequence = group.header?.sequence, sequences.contains(sequence) else { return }
+                for record in try reader.blocks(of: group).flatMap(\.records) where record.isKept {
+                    found = ((found?.traces ?? 0) + 1, (found?.spans ?? 0) + UInt64(record.spanCount))
+                }
+            }
+        }
+        return found
+    }
+
+    private static func traces(_ lost: (traces: Int, spans: UInt64)?) -> String {
+        lost.map { "; the decision log counts \($0.traces) kept traces with \($0.spans) spans there" } ?? ""
+    }
+}
+
+extension FileError {
+    /// The file is not there.
+    var isMissing: Bool { code == ENOENT }
+}
