@@ -87,6 +87,11 @@ let package = Package(
                 "TailraceCLI", "Kafka", "Pipeline", "Storage", "OTLP", "TraceModel", "BrokerTestSupport",
             ]),
         .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "TailraceCLI", "Kafka", "Pipeline", "Storage", "OTLP", "TraceModel", "BrokerTestSupport",
+            ]),
+        .testTarget(
             name: "PipelineTests", dependencies: ["Pipeline", "OTLP", "TraceModel", "Sampling", "Storage", "Tailrace"]),
         .testTarget(name: "SamplingTests", dependencies: ["Sampling", "Pipeline", "OTLP", "TraceModel"]),
         .testTarget(
@@ -105,7 +110,8 @@ let package = Package(
         .testTarget(
             name: "ProjectTests",
             dependencies: [
-                "Tailrace", "Pipeline", "OTLP", "TraceModel", "Storage", .product(name: "Yams", package: "Yams"),
+                "Tailrace", "TailraceCLI", "Pipeline", "OTLP", "TraceModel", "Storage",
+                .product(name: "Yams", package: "Yams"),
             ]),
     ]
 )

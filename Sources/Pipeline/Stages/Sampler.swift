@@ -72,7 +72,14 @@ public struct SamplerGauges: Sendable, Equatable {
     public var windowBytes = 0
     /// Remembered decisions.
     public var rememberedDecisions = 0
+    /// Those of kept traces.
+    public var rememberedKept = 0
+    /// Bytes of memory held by remembered decisions; they count towards the worker's budget.
     public var decisionBytes = 0
+    /// How long decisions are remembered, milliseconds of stream time; the longest where there are several samplers.
+    public var decisionHorizon: Int64 = 0
+    /// Computed chance that a new trace is taken for one that was dropped; the highest where there are several samplers.
+    public var decisionFalsePositiveRate = 0.0
 
     public init() {}
 }

@@ -35,7 +35,7 @@ public protocol SinkFlush: AnyObject, Sendable {
 }
 
 /// A segment file as a manifest names it.
-public struct SegmentReference: Sendable, Equatable, Codable {
+public struct SegmentReference: Sendable, Hashable, Codable {
     /// Path relative to the store.
     public var path: String
     public var byteCount: UInt64

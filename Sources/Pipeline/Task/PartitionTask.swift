@@ -402,6 +402,7 @@ package final class PartitionTask {
         }
     }
 
+    package var decisionBytes: Int { lanes.reduce(0) { $0 + $1.sampler.gauges.decisionBytes } }
     package var windowBytes: Int { lanes.reduce(0) { $0 + $1.sampler.gauges.windowBytes } }
     package var openSpans: Int { lanes.reduce(0) { $0 + $1.ledger.outstandingCount } }
 

@@ -415,7 +415,7 @@ public final class WindowSampler: Sampler {
     public var usedBytes: Int { arena.usedBytes + runs.byteCount + table.byteCount + units.byteCount }
 
     /// What memory may still hold: a restart restores no less than was remembered before it.
-    public var decisionHorizon: Int64 { settings.decisionHorizon + memory.bucketLength }
+    public var decisionHorizon: Int64 { settings.decisionHorizon + memory.periodLength }
 
     public var gauges: SamplerGauges {
         var gauges = SamplerGauges()
@@ -424,6 +424,9 @@ public final class WindowSampler: Sampler {
         gauges.windowBytes = usedBytes
         gauges.rememberedDecisions = memory.count
         gauges.decisionBytes = memory.byteCount
+        gauges.rememberedKept = memory.keptCount
+        gauges.decisionHorizon = settings.decisionHorizon
+        gauges.decisionFalsePositiveRate = memory.falsePositiveRate
         return gauges
     }
 

@@ -9,19 +9,24 @@ public struct StoreRepair {
         self.fileSystem = fileSystem
     }
 
+    /// One sentence for each thing that was done, and for each that could not be.
+    public struct Outcome: Sendable, Equatable {
+        public var done: [String] = []
+        public var failed: [String] = []
+    }
+
     /// Applies the remedies of the findings; returns a sentence for each. One that fails is reported and the next is tried.
-    public func apply(_ report: VerifyReport) -> (done: [String], failed: [String]) {
-        var done: [String] = []
-        var failed: [String] = []
+    public func apply(_ report: VerifyReport) -> Outcome {
+        var outcome = Outcome()
         for finding in report.findings {
             guard let remedy = finding.remedy else { continue }
             do {
-                done.append(try apply(remedy))
+                outcome.done.append(try apply(remedy))
             } catch {
-                failed.append("\(error)")
+                outcome.failed.append("\(error)")
             }
         }
-        return (done, failed)
+        return outcome
     }
 
     private func apply(_ remedy: VerifyReport.Remedy) throws(FileError) -> String {

@@ -2,9 +2,9 @@ import Pipeline
 
 /// Files that nobody names: what a crash between two steps leaves.
 extension StoreVerifier {
-    func findOrphans(_ inventory: StoreInventory, _ report: inout VerifyReport) throws {
-        let segments = inventory.namedSegments
-        let decisions = inventory.namedDecisionFiles
+    func findOrphans(_ survey: ManifestSurvey, _ report: inout VerifyReport) throws {
+        let segments = survey.namedSegments
+        let decisions = survey.namedDecisionFiles
         for (folder, path) in [("segments", layout.segments), ("decisions", layout.decisions)] {
             for incarnation in try fileSystem.list(path) where !running.contains(incarnation) {
                 for name in try fileSystem.list(path + "/" + incarnation) {

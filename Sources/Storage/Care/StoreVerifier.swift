@@ -30,14 +30,14 @@ public struct StoreVerifier {
     /// - Throws: where directories cannot be listed; everything else is a finding.
     public func verify() throws -> VerifyReport {
         var report = VerifyReport()
-        let inventory = try StoreInventory(layout: layout, fileSystem: fileSystem, progress: progress)
-        report.counts.manifests = inventory.chains.values.reduce(0) { $0 + $1.count }
-        checkChains(inventory, &report)
-        checkOwners(inventory, &report)
-        checkEntries(inventory, &report)
-        checkDecisionFiles(inventory, &report)
-        try checkSegments(inventory, &report)
-        try findOrphans(inventory, &report)
+        let survey = try ManifestSurvey(layout: layout, fileSystem: fileSystem, progress: progress)
+        report.counts.manifests = survey.chains.values.reduce(0) { $0 + $1.count }
+        checkChains(survey, &report)
+        checkOwners(survey, &report)
+        checkEntries(survey, &report)
+        checkDecisionFiles(survey, &report)
+        try checkSegments(survey, &report)
+        try findOrphans(survey, &report)
         return report
     }
 
@@ -76,14 +76,14 @@ public struct StoreVerifier {
 
     // MARK: - Manifests
 
-    private func checkChains(_ inventory: StoreInventory, _ report: inout VerifyReport) {
-        for damage in inventory.damaged {
+    private func checkChains(_ survey: ManifestSurvey, _ report: inout VerifyReport) {
+        for damage in survey.damaged {
             report.add(.problem, "manifests/\(damage.chain)/\(damage.name) cannot be read: \(damage.reason)")
         }
-        for (chain, items) in inventory.chains.sorted(by: { $0.key < $1.key }) {
+        for (chain, items) in survey.chains.sorted(by: { $0.key < $1.key }) {
             for (before, after) in zip(items, items.dropFirst()) {
                 if after.sequence != before.sequence + 1 {
-                    checkGap(before, after, chain, inventory, &report)
+                    checkGap(after, chain, &report)
                 } else if after.previousChecksum != before.checksum {
                     report.add(
                         .problem,
@@ -94,49 +94,34 @@ public struct StoreVerifier {
         }
     }
 
-    /// Manifests between two are missing. What they said of segments is lost; what they said of offsets, the later ones
-    /// say too. The newest missing one may still be there under its temporary name: the next one's checksum tells.
-    private func checkGap(
-        _ before: StoreInventory.ManifestItem, _ after: StoreInventory.ManifestItem, _ chain: String,
-        _ inventory: StoreInventory, _ report: inout VerifyReport
-    ) {
-        let last = after.sequence - 1
-        let name = "manifests/\(chain)/\(FileDeliveryStore.manifestName(last))"
+    /// Manifests between two are gone. The collector removes those that show nothing; what showed something is missed by the
+    /// decision log (see `missing`). The last one may still be there under its temporary name: the next one's checksum tells.
+    private func checkGap(_ after: ManifestSurvey.ManifestItem, _ chain: String, _ report: inout VerifyReport) {
+        let name = "manifests/\(chain)/\(FileDeliveryStore.manifestName(after.sequence - 1))"
         if let bytes = try? fileSystem.read(layout.path(name + ".tmp")), Checksum.of(bytes) == after.previousChecksum {
             report.add(
                 .problem, "\(name) is missing or damaged; \(name).tmp has its contents",
                 .restore(from: name + ".tmp", to: name))
-            return
         }
-        let lost = after.entries.map { entry in
-            let first = before.entries.first { $0.partition == entry.partition }?.high ?? entry.low
-            return "\(entry.partition) offsets \(first) to \(max(first, entry.high) - 1)"
-        }.joined(separator: ", ")
-        let first = before.sequence + 1
-        report.add(
-            .problem,
-            "\(first == last ? "manifest \(first) of \(chain) is" : "manifests \(first) to \(last) of \(chain) are") "
-                + "missing: traces of \(lost) that they made visible are not visible"
-                + Self.traces(lostTraces(chain, Set(first...last))))
     }
 
     // MARK: - Owners
 
-    private func checkOwners(_ inventory: StoreInventory, _ report: inout VerifyReport) {
-        report.counts.partitions = inventory.histories.count + inventory.strangeEpochDirectories.count
+    private func checkOwners(_ survey: ManifestSurvey, _ report: inout VerifyReport) {
+        report.counts.partitions = survey.histories.count + survey.strangeEpochDirectories.count
         let named =
-            inventory.histories.map { (FileDeliveryStore.directoryName($0.key), Optional($0.key), $0.value) }
-            + inventory.strangeEpochDirectories.map { ($0.directory, nil, $0.history) }
+            survey.histories.map { (FileDeliveryStore.directoryName($0.key), Optional($0.key), $0.value) }
+            + survey.strangeEpochDirectories.map { ($0.directory, nil, $0.history) }
         for (directory, partition, history) in named.sorted(by: { $0.0 < $1.0 }) {
             report.counts.epochs += history.epochs.count
-            for (number, reason) in history.damaged.sorted(by: { $0.key < $1.key }) {
+            for (number, reason) in history.unreadable.sorted(by: { $0.key < $1.key }) {
                 report.add(
                     .problem, "epochs/\(directory)/\(FileDeliveryStore.padded(number)) cannot be read: \(reason)")
             }
-            checkParents(history, directory, partition, inventory, &report)
+            checkParents(history, directory, partition, survey, &report)
         }
-        for partition in Set(inventory.chains.values.joined().flatMap { $0.entries.map(\.partition) }).sorted()
-        where inventory.histories[partition] == nil {
+        for partition in Set(survey.chains.values.joined().flatMap { $0.entries.map(\.partition) }).sorted()
+        where survey.histories[partition] == nil {
             report.add(
                 .problem,
                 "epochs/\(FileDeliveryStore.directoryName(partition)) is missing: nothing that was stored of \(partition) "
@@ -145,16 +130,16 @@ public struct StoreVerifier {
     }
 
     private func checkParents(
-        _ history: EpochHistory, _ directory: String, _ partition: PartitionID?, _ inventory: StoreInventory,
+        _ history: EpochHistory, _ directory: String, _ partition: PartitionID?, _ survey: ManifestSurvey,
         _ report: inout VerifyReport
     ) {
-        var number = history.newest
-        while let current = number, let parent = history.epochs[current]?.parent {
+        var current = history.newest
+        while let parent = history.epochs[current]?.parent {
             guard parent.epoch < current else {
                 report.add(.problem, "epochs/\(directory): epoch \(current) says it continues epoch \(parent.epoch)")
                 return
             }
-            if history.epochs[parent.epoch] == nil, history.damaged[parent.epoch] == nil,
+            if history.epochs[parent.epoch] == nil, history.unreadable[parent.epoch] == nil,
                 history.epochs.keys.contains(where: { $0 < parent.epoch })
             {
                 report.add(
@@ -162,8 +147,8 @@ public struct StoreVerifier {
                     "epochs/\(directory): epoch \(parent.epoch), which epoch \(current) continues, is missing: what epochs "
                         + "before it stored is not visible")
             }
-            let isThere = inventory.chains[parent.chain]?.contains { $0.sequence == parent.sequence } == true
-            let hasPublished = inventory.chains.values.joined().contains { item in
+            let isThere = survey.has(parent.chain, parent.sequence)
+            let hasPublished = survey.chains.values.joined().contains { item in
                 item.entries.contains { $0.partition == partition && $0.epoch == current }
             }
             // What an owner continued is needed until it has published itself.
@@ -173,14 +158,14 @@ public struct StoreVerifier {
                     "manifest \(parent.chain)/\(parent.sequence), from which epoch \(current) of \(directory) continues, "
                         + "is missing: nobody can take the partition over. Restore the file")
             }
-            number = parent.epoch
+            current = parent.epoch
         }
     }
 
     // MARK: - Entries
 
-    private func checkEntries(_ inventory: StoreInventory, _ report: inout VerifyReport) {
-        for (partition, entries) in inventory.acceptedEntries().sorted(by: { $0.key < $1.key }) {
+    private func checkEntries(_ survey: ManifestSurvey, _ report: inout VerifyReport) {
+        for (partition, entries) in survey.acceptedEntries().sorted(by: { $0.key < $1.key }) {
             for (item, entry) in entries where entry.low > entry.high {
                 report.add(
                     .problem,
@@ -198,7 +183,7 @@ public struct StoreVerifier {
         }
     }
 
-    private func newestEntry(_ item: StoreInventory.ManifestItem, _ partition: PartitionID) -> TaskEntry? {
+    private func newestEntry(_ item: ManifestSurvey.ManifestItem, _ partition: PartitionID) -> TaskEntry? {
         let path = "\(layout.manifests)/\(item.chain)/\(FileDeliveryStore.manifestName(item.sequence))"
         guard let bytes = try? fileSystem.read(path), let manifest = try? Manifest.decode(bytes) else { return nil }
         return manifest.entries.first { $0.partition == partition }
@@ -206,18 +191,20 @@ public struct StoreVerifier {
 
     // MARK: - Decisions
 
-    private func checkDecisionFiles(_ inventory: StoreInventory, _ report: inout VerifyReport) {
+    private func checkDecisionFiles(_ survey: ManifestSurvey, _ report: inout VerifyReport) {
         var needed: [String: [PartitionID]] = [:]
         for entry in report.newest {
             for file in entry.decisionFiles { needed[file.path, default: []].append(entry.partition) }
         }
-        for (path, length) in inventory.namedDecisionFiles.sorted(by: { $0.key < $1.key }) {
+        for (path, length) in survey.namedDecisionFiles.sorted(by: { $0.key < $1.key }) {
             progress("decisions: \(path)")
             report.counts.decisionFiles += 1
             do {
                 let reader = try DecisionFileReader(path: layout.path(path), length: length, fileSystem: fileSystem)
                 try reader.forEachGroup { group in
-                    for block in try reader.verify(group) { report.counts.decisions += UInt64(block.records.count) }
+                    let blocks = try reader.verify(group)
+                    report.counts.decisions += UInt64(blocks.reduce(0) { $0 + $1.records.count })
+                    checkManifest(of: group, blocks, path, survey, &report)
                 }
                 let size = try fileSystem.size(layout.path(path))
                 let incarnation = path.split(separator: "/").dropFirst().first.map(String.init) ?? ""
@@ -241,14 +228,47 @@ public struct StoreVerifier {
         }
     }
 
+    /// A flush that kept traces is there as long as they are: without its manifest nobody sees them.
+    private func checkManifest(
+        of group: DecisionFileReader.Group, _ blocks: [DecisionBlock], _ path: String, _ survey: ManifestSurvey,
+        _ report: inout VerifyReport
+    ) {
+        guard let sequence = group.header?.sequence, let chain = Self.chain(ofDecisionFile: path),
+            !survey.has(chain, sequence)
+        else { return }
+        let lost = blocks.filter { block in
+            block.records.contains(where: \.isKept)
+                && survey.accepts(block.partition, epoch: block.epoch, chain: chain, sequence: sequence)
+        }
+        if lost.isEmpty { return }
+        let kept = lost.flatMap(\.records).filter(\.isKept)
+        let ranges = Set(lost.map(\.partition)).sorted().map { partition in
+            let records = lost.filter { $0.partition == partition }.flatMap(\.records).filter(\.isKept)
+            let first = records.map(\.firstOffset).min() ?? 0
+            return "\(partition) offsets \(first) to \(records.map(\.lastOffset).max() ?? first)"
+        }
+        report.add(
+            .problem,
+            "manifest \(chain)/\(sequence) is missing or damaged: \(kept.count) traces with "
+                + "\(kept.reduce(0) { $0 + UInt64($1.spanCount) }) spans that it made visible are not (\(ranges.joined(separator: ", ")))"
+        )
+    }
+
+    /// `decisions/<incarnation>/<writer>-<n>.log` belongs to the chain `<incarnation>-<writer>`.
+    static func chain(ofDecisionFile path: String) -> String? {
+        let parts = path.split(separator: "/")
+        guard parts.count == 3, let writer = parts[2].split(separator: "-").first else { return nil }
+        return "\(parts[1])-\(writer)"
+    }
+
     // MARK: - Segments
 
-    private func checkSegments(_ inventory: StoreInventory, _ report: inout VerifyReport) throws {
-        let items = inventory.chains.values.joined().filter { !$0.segments.isEmpty }
+    private func checkSegments(_ survey: ManifestSurvey, _ report: inout VerifyReport) throws {
+        let items = survey.chains.values.joined().filter { !$0.segments.isEmpty }
         var done = 0
         let total = items.reduce(0) { $0 + $1.segments.count }
         for item in items.sorted(by: { ($0.chain, $0.sequence) < ($1.chain, $1.sequence) }) {
-            let accepted = inventory.accepted(item)
+            let accepted = survey.accepted(item)
             for segment in item.segments {
                 done += 1
                 progress("segment \(done) of \(total): \(segment.path)")
@@ -260,7 +280,7 @@ public struct StoreVerifier {
                 }
                 report.counts.segments += 1
                 if let reason = check(segment, &report) {
-                    try explain(segment, reason, item, accepted, inventory, &report)
+                    try explain(segment, reason, item, accepted, survey, &report)
                 }
             }
         }
@@ -286,11 +306,11 @@ public struct StoreVerifier {
     }
 
     private func explain(
-        _ segment: SegmentReference, _ reason: String, _ item: StoreInventory.ManifestItem,
-        _ accepted: [StoreInventory.Entry], _ inventory: StoreInventory, _ report: inout VerifyReport
+        _ segment: SegmentReference, _ reason: String, _ item: ManifestSurvey.ManifestItem,
+        _ accepted: [ManifestSurvey.Entry], _ survey: ManifestSurvey, _ report: inout VerifyReport
     ) throws {
         let ranges = accepted.sorted { $0.partition < $1.partition }
-            .map { "\($0.partition) (read with \(inventory.offsets(of: $0, in: item)))" }.joined(separator: ", ")
+            .map { "\($0.partition) (read with \(survey.offsets(of: $0, in: item)))" }.joined(separator: ", ")
         let text =
             "\(segment.path), which manifest \(item.chain)/\(item.sequence) names, \(reason): traces of \(ranges) are lost "
             + "to readers\(Self.traces(lostTraces(item.chain, [item.sequence])))"

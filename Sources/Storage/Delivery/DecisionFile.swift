@@ -248,9 +248,11 @@ enum DecisionFile {
 
     /// The blocks of a group, checked.
     ///
-    /// - Parameter partition: only this one's, where given; the others are not unpacked.
+    /// - Parameters:
+    ///   - partition: only this one's, where given; the others are not unpacked.
+    ///   - withDetails: without it, only what a sampler must remember: no sizes, durations, offsets and late spans.
     static func decodeBlocks(
-        _ bytes: ArraySlice<UInt8>, of partition: PartitionID? = nil
+        _ bytes: ArraySlice<UInt8>, of partition: PartitionID? = nil, withDetails: Bool = true
     ) throws -> [DecisionBlock] {
         let wanted = partition.map(partitionHash)
         var blocks: [DecisionBlock] = []
@@ -267,7 +269,7 @@ enum DecisionFile {
                 throw StoreError.damaged("a block's checksum does not match")
             }
             if wanted == nil || wanted == hash {
-                let block = try decodeBlock(bytes[start..<end])
+                let block = try decodeBlock(bytes[start..<end], withDetails: withDetails)
                 if partition == nil || partition == block.partition { blocks.append(block) }
             }
             position = end + checksumSize
@@ -275,7 +277,7 @@ enum DecisionFile {
         return blocks
     }
 
-    private static func decodeBlock(_ bytes: ArraySlice<UInt8>) throws -> DecisionBlock {
+    private static func decodeBlock(_ bytes: ArraySlice<UInt8>, withDetails: Bool) throws -> DecisionBlock {
         var sizes = ByteDecoder(bytes)
         let narrowLength = try sizes.count()
         let narrowRaw = try sizes.varint()
@@ -286,7 +288,7 @@ enum DecisionFile {
         let middle = start + narrowLength
         let end = middle + wideLength
         var narrow = ByteDecoder(try unpack(bytes[start..<middle], narrowRaw))
-        var wide = ByteDecoder(try unpack(bytes[middle..<end], wideRaw))
+        var wide = ByteDecoder(withDetails ? try unpack(bytes[middle..<end], wideRaw) : [])
         var ids = ByteDecoder(bytes[end...])
 
         let partition = PartitionID(
@@ -302,7 +304,9 @@ enum DecisionFile {
         let recordCount = try narrow.count(minimumSize: 5)
         let lateCount = try narrow.count()
         let traceIDs = try decodeIDs(&ids, count: recordCount + lateCount)
-        try decodeRecords(recordCount, traceIDs, &narrow, &wide, into: &block)
+        try decodeVerdicts(recordCount, traceIDs, &narrow, into: &block)
+        guard withDetails else { return block }
+        try decodeDetails(recordCount, &narrow, &wide, into: &block)
         for index in 0..<lateCount {
             let value = try narrow.varint()
             guard let count = UInt32(exactly: value >> 1) else { throw StoreError.damaged("a count is too large") }
@@ -339,9 +343,8 @@ enum DecisionFile {
         return ids
     }
 
-    private static func decodeRecords(
-        _ count: Int, _ ids: [TraceID], _ narrow: inout ByteDecoder, _ wide: inout ByteDecoder,
-        into block: inout DecisionBlock
+    private static func decodeVerdicts(
+        _ count: Int, _ ids: [TraceID], _ narrow: inout ByteDecoder, into block: inout DecisionBlock
     ) throws(StoreError) {
         var verdicts: [Verdict] = []
         for _ in 0..<(try narrow.count(minimumSize: 14)) {
@@ -373,6 +376,11 @@ enum DecisionFile {
             time = time &+ (try narrow.signed())
             block.records[index].decidedAt = time
         }
+    }
+
+    private static func decodeDetails(
+        _ count: Int, _ narrow: inout ByteDecoder, _ wide: inout ByteDecoder, into block: inout DecisionBlock
+    ) throws(StoreError) {
         for index in 0..<count { block.records[index].spanCount = UInt32(truncatingIfNeeded: try narrow.varint()) }
         for index in 0..<count { block.records[index].errorCount = UInt32(truncatingIfNeeded: try narrow.varint()) }
         for index in 0..<count { block.records[index].byteCount = try wide.varint() }

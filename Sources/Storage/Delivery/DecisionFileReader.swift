@@ -103,6 +103,29 @@ struct DecisionFileReader: Sendable {
         }
     }
 
+    /// Visits one partition's blocks of a group, without what only people want to know (sizes, durations, offsets). Reads the
+    /// headers of the other partitions' blocks only, and one block at a time.
+    func forEachBlockToRemember(in group: Group, of partition: PartitionID, _ body: (DecisionBlock) -> Void) throws {
+        guard let header = group.header else {
+            for block in try blocks(of: group, partition: partition) { body(block) }
+            return
+        }
+        let wanted = DecisionFile.partitionHash(partition)
+        var position = group.offset + UInt64(DecisionFile.groupHeaderSize) + UInt64(header.filterLength)
+        while position < group.end {
+            var start = ByteDecoder(try read(position, DecisionFile.blockHeaderSize))
+            let length = Int(try start.fixed(UInt32.self)) + DecisionFile.blockHeaderSize + DecisionFile.checksumSize
+            guard group.end - position >= UInt64(length) else { throw StoreError.truncated }
+            if try start.fixed(UInt64.self) == wanted {
+                let bytes = try read(position, length)
+                for block in try DecisionFile.decodeBlocks(bytes[...], of: partition, withDetails: false) {
+                    body(block)
+                }
+            }
+            position += UInt64(length)
+        }
+    }
+
     /// Reads and checks every byte of a group.
     func verify(_ group: Group) throws -> [DecisionBlock] {
         let blocks = try blocks(of: group)

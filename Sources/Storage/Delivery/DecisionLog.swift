@@ -80,7 +80,7 @@ public final class DecisionLog: Sendable {
     /// - Throws: where the store's directories cannot be listed; damaged files are named in the answer.
     public func find(_ id: TraceID) throws(FileError) -> Answer {
         var answer = Answer()
-        var histories: [PartitionID: EpochHistory] = [:]
+        var limits: [PartitionID: [UInt64: EpochHistory.Limit]] = [:]
         var seen = Set<String>()
         for incarnation in try fileSystem.list(layout.decisions) {
             var chains: [String: Chain?] = [:]
@@ -91,7 +91,7 @@ public final class DecisionLog: Sendable {
                 seen.insert(file)
                 if chains[chain] == nil { chains[chain] = .some(newest(of: chain)) }
                 do {
-                    try search(file, chain, chains[chain] ?? nil, id, &histories, &answer)
+                    try search(file, chain, chains[chain] ?? nil, id, &limits, &answer)
                 } catch {
                     answer.coverage.problems.append("\(file): \(error)")
                 }
@@ -115,7 +115,7 @@ public final class DecisionLog: Sendable {
 
     private func search(
         _ file: String, _ chainName: String, _ chain: Chain?, _ id: TraceID,
-        _ histories: inout [PartitionID: EpochHistory], _ answer: inout Answer
+        _ limits: inout [PartitionID: [UInt64: EpochHistory.Limit]], _ answer: inout Answer
     ) throws {
         let reader = try DecisionFileReader(path: layout.path(file), fileSystem: fileSystem)
         let (groups, problem) = groups(of: reader, file, chain)
@@ -130,27 +130,29 @@ public final class DecisionLog: Sendable {
             guard try reader.mayContain(hash, in: group) else { continue }
             for block in try reader.blocks(of: group) {
                 if group.header == nil { answer.coverage.include(block) }
-                try add(block, of: group, file, chainName, id, &histories, &answer)
+                try add(block, of: group, file, chainName, id, &limits, &answer)
             }
         }
     }
 
     private func add(
         _ block: DecisionBlock, of group: DecisionFileReader.Group, _ file: String, _ chain: String, _ id: TraceID,
-        _ histories: inout [PartitionID: EpochHistory], _ answer: inout Answer
+        _ limits: inout [PartitionID: [UInt64: EpochHistory.Limit]], _ answer: inout Answer
     ) throws {
         let records = block.records.filter { $0.traceID == id }
         let late = block.lateSpans.filter { $0.traceID == id }
         if records.isEmpty, late.isEmpty { return }
         let place = Place(file: file, chain: chain, sequence: group.header?.sequence, epoch: block.epoch)
         if let sequence = place.sequence {
-            if histories[block.partition] == nil {
-                histories[block.partition] = try EpochHistory(
+            if limits[block.partition] == nil {
+                limits[block.partition] = try EpochHistory(
                     directory: layout.epochs + "/" + FileDeliveryStore.directoryName(block.partition),
-                    fileSystem: fileSystem)
+                    fileSystem: fileSystem
+                ).acceptedEpochs()
             }
-            guard histories[block.partition]?.accepts(epoch: block.epoch, chain: chain, sequence: sequence) == true
-            else { return }
+            guard limits[block.partition]?[block.epoch]?.accepts(chain: chain, sequence: sequence) == true else {
+                return
+            }
         }
         for record in records {
             answer.entries.append(

@@ -1,3 +1,4 @@
+import Glibc
 public import Pipeline
 import Synchronization
 
@@ -80,7 +81,7 @@ public final class FileDeliveryStore: DeliveryStore {
     ) throws -> (entry: TaskEntry, position: Epoch.ManifestPosition)? {
         for chain in try fileSystem.list(layout.manifests) where chain.hasPrefix(epoch.incarnation + "-") {
             for name in try Self.manifestNames(fileSystem.list(layout.manifests + "/" + chain)).reversed() {
-                guard let manifest = readManifest(chain: chain, name: name) else { continue }
+                guard let manifest = try readManifest(chain: chain, name: name) else { continue }
                 guard let entry = manifest.entries.first(where: { $0.partition == partition }) else { continue }
                 if entry.epoch != epoch.number { break }
                 return (
@@ -90,7 +91,7 @@ public final class FileDeliveryStore: DeliveryStore {
             }
         }
         guard let parent = epoch.parent else { return nil }
-        guard let manifest = readManifest(chain: parent.chain, name: Self.manifestName(parent.sequence)),
+        guard let manifest = try readManifest(chain: parent.chain, name: Self.manifestName(parent.sequence)),
             let entry = manifest.entries.first(where: { $0.partition == partition && $0.epoch == parent.epoch })
         else {
             throw StageError(
@@ -101,10 +102,17 @@ public final class FileDeliveryStore: DeliveryStore {
     }
 
     /// Nil for a damaged manifest: a torn write before the rename leaves none, but disks fail.
-    private func readManifest(chain: String, name: String) -> Manifest? {
+    ///
+    /// - Throws: for one that a newer program wrote. To go back to one before it would store everything since then twice.
+    private func readManifest(chain: String, name: String) throws -> Manifest? {
         let path = layout.manifests + "/" + chain + "/" + name
         guard let bytes = try? fileSystem.read(path) else { return nil }
-        return try? Manifest.decode(bytes)
+        do throws(StoreError) {
+            return try Manifest.decode(bytes)
+        } catch {
+            if case .newer = error { throw StageError("manifest \(path): \(error)") }
+            return nil
+        }
     }
 
     public func readDecisions(
@@ -116,7 +124,9 @@ public final class FileDeliveryStore: DeliveryStore {
                     path: layout.path(file.path), length: file.length, fileSystem: fileSystem)
                 try reader.forEachGroup { group in
                     guard group.reaches(oldest) else { return }
-                    for block in try reader.blocks(of: group, partition: entry.partition) {
+                    try reader.forEachBlockToRemember(in: group, of: entry.partition) { block in
+                        // What the same process decided after it had lost the partition does not count.
+                        guard file.epoch == 0 || block.epoch == 0 || block.epoch == file.epoch else { return }
                         body(block.sampler, block.records.filter { $0.decidedAt >= oldest })
                     }
                 }
@@ -218,19 +228,25 @@ public final class FileDeliveryStore: DeliveryStore {
                         records: lane.records, lateSpans: lane.lateSpans, policyNames: lane.policyNames))
             }
         }
-        let relative = "decisions/\(incarnation)/\(writer)-\(chain.decisionFile).log"
         if !group.blocks.isEmpty {
-            let bytes = (chain.decisionLength == 0 ? DecisionFile.fileHeader() : []) + (try DecisionFile.encode(group))
-            // The chain's state is kept only when the whole group succeeds: a repeated group appends at the same place.
-            try fileSystem.appendDurably(
-                bytes, to: layout.path(relative), at: chain.decisionLength, isPrivate: false)
-            chain.decisionLength += UInt64(bytes.count)
+            let length = chain.decisionLength
+            do throws(FileError) {
+                try append(group, writer: writer, chain: &chain)
+            } catch {
+                // Shorter than what was written: somebody removed the file, which nobody needs any more. A new one begins.
+                guard error.code == EINVAL, length > 0 else { throw error }
+                chain.decisionFile += 1
+                chain.decisionLength = 0
+                try append(group, writer: writer, chain: &chain)
+            }
         }
-        let reference = DecisionFileReference(
-            path: relative, length: chain.decisionLength, lastDecidedAt: chain.lastDecidedAt)
+        let relative = decisionPath(writer, chain)
         return tasks.map { task in
             var entry = task.entry
-            if let index = entry.decisionFiles.firstIndex(where: { $0.path == relative }) {
+            let reference = DecisionFileReference(
+                path: relative, length: chain.decisionLength, lastDecidedAt: chain.lastDecidedAt, epoch: entry.epoch)
+            // One reference per file and epoch: how far an earlier epoch of this process got stays as it was when it ended.
+            if let index = entry.decisionFiles.firstIndex(where: { $0.path == relative && $0.epoch == entry.epoch }) {
                 entry.decisionFiles[index] = reference
             } else if partitions.contains(entry.partition) {
                 entry.decisionFiles.append(reference)
@@ -239,11 +255,39 @@ public final class FileDeliveryStore: DeliveryStore {
         }
     }
 
+    private func decisionPath(_ writer: Int, _ chain: Chain) -> String {
+        "decisions/\(incarnation)/\(writer)-\(chain.decisionFile).log"
+    }
+
+    /// The chain's state is kept only when the whole commit group succeeds: a repeated group appends at the same place.
+    private func append(_ group: DecisionGroup, writer: Int, chain: inout Chain) throws(FileError) {
+        let encoded: [UInt8]
+        do {
+            encoded = (chain.decisionLength == 0 ? DecisionFile.fileHeader() : []) + (try DecisionFile.encode(group))
+        } catch {
+            throw FileError(
+                operation: "encode", path: decisionPath(writer, chain), code: EOVERFLOW,
+                explanation: String(describing: error))
+        }
+        try fileSystem.appendDurably(
+            encoded, to: layout.path(decisionPath(writer, chain)), at: chain.decisionLength, isPrivate: false)
+        chain.decisionLength += UInt64(encoded.count)
+    }
+
     // MARK: - Names
 
-    /// A directory name for a partition: bytes other than letters, digits, `.`, `_` and `-` are written as %XX.
+    /// The longest name that a partition's directory gets, bytes; file systems allow 255.
+    private static let longestDirectoryName = 200
+
+    /// A directory name for a partition: bytes other than letters, digits, `.`, `_` and `-` are written as %XX. Of a name that
+    /// would be too long the end is replaced by a hash of the whole.
     static func directoryName(_ partition: PartitionID) -> String {
-        [partition.cluster, partition.topic, String(partition.partition)].map(escaped).joined(separator: "~")
+        let number = String(partition.partition)
+        let name = [partition.cluster, partition.topic].map(escaped).joined(separator: "~")
+        if name.utf8.count + 1 + number.utf8.count <= longestDirectoryName { return name + "~" + number }
+        let hash = String(Checksum.of(Array("\(partition.cluster)\u{0}\(partition.topic)".utf8)), radix: 16)
+        // No partition without a hash has three parts after its cluster: the two cannot be the same.
+        return name.prefix(longestDirectoryName - 40) + "~" + hash + "~" + number
     }
 
     private static func escaped(_ text: String) -> String {

@@ -24,7 +24,8 @@ public struct Manifest: Sendable, Equatable {
 
 extension Manifest {
     private static let magic: UInt32 = 0x4d4c_5254  // "TRLM"
-    private static let version: UInt16 = 1
+    /// Version 2 says of which epoch the decisions in a file count. Version 1 is still read.
+    static let version: UInt16 = 2
 
     /// Magic, version, body, XXH3 of everything before it.
     public func encoded() -> [UInt8] {
@@ -57,7 +58,10 @@ extension Manifest {
         var decoder = ByteDecoder(body)
         guard try decoder.fixed(UInt32.self) == magic else { throw .damaged("no manifest") }
         let version = try decoder.fixed(UInt16.self)
-        guard version == Self.version else { throw .damaged("manifest version \(version) is not known here") }
+        guard version <= Self.version else {
+            throw .newer("manifest", version: UInt64(version), known: UInt64(Self.version))
+        }
+        guard version > 0 else { throw .damaged("there is no manifest version 0") }
         var manifest = Manifest(
             incarnation: try decoder.string(), sequence: try decoder.varint(), previousChecksum: try decoder.fixed(),
             entries: [], segments: [])
@@ -67,7 +71,7 @@ extension Manifest {
                     path: try decoder.string(), byteCount: try decoder.varint(), checksum: try decoder.fixed()))
         }
         for _ in 0..<(try decoder.count(minimumSize: 10)) {
-            manifest.entries.append(try TaskEntry.decode(&decoder))
+            manifest.entries.append(try TaskEntry.decode(&decoder, version: version))
         }
         return manifest
     }
@@ -88,6 +92,7 @@ extension TaskEntry {
             encoder.string(file.path)
             encoder.varint(file.length)
             encoder.signed(file.lastDecidedAt)
+            encoder.varint(file.epoch)
         }
         encoder.varint(UInt64(lanes.count))
         for lane in lanes {
@@ -97,7 +102,9 @@ extension TaskEntry {
         }
     }
 
-    fileprivate static func decode(_ decoder: inout ByteDecoder) throws(StoreError) -> TaskEntry {
+    fileprivate static func decode(
+        _ decoder: inout ByteDecoder, version: UInt16
+    ) throws(StoreError) -> TaskEntry {
         let partition = PartitionID(
             cluster: try decoder.string(), topic: try decoder.string(), partition: try decoder.fixed())
         var entry = TaskEntry(
@@ -106,7 +113,8 @@ extension TaskEntry {
         for _ in 0..<(try decoder.count(minimumSize: 3)) {
             entry.decisionFiles.append(
                 DecisionFileReference(
-                    path: try decoder.string(), length: try decoder.varint(), lastDecidedAt: try decoder.signed()))
+                    path: try decoder.string(), length: try decoder.varint(), lastDecidedAt: try decoder.signed(),
+                    epoch: version > 1 ? try decoder.varint() : 0))
         }
         for _ in 0..<(try decoder.count(minimumSize: 3)) {
             entry.lanes.append(

@@ -24,6 +24,12 @@ public protocol FileSystem: Sendable {
     func list(_ directory: String) throws(FileError) -> [String]
     func createDirectory(_ path: String) throws(FileError)
     func remove(_ path: String) throws(FileError)
+    /// Removes a directory if it is empty; does nothing where it is not, or is gone.
+    func removeEmptyDirectory(_ path: String) throws(FileError)
+}
+
+extension FileSystem {
+    public func removeEmptyDirectory(_ path: String) throws(FileError) {}
 }
 
 /// A file operation failed: which, on what, why.

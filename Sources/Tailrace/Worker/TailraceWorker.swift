@@ -25,6 +25,7 @@ public final class TailraceWorker: Sendable {
     public let storeDirectory: String
     private let runner: PipelineRunner
     private let settings: WorkerSettings
+    private let keeper: StoreKeeper
     private let startedAt = WallClock.now()
     /// Tells tools that the store is in use.
     private let lock: FileLock
@@ -42,6 +43,7 @@ public final class TailraceWorker: Sendable {
         let layout = StoreLayout(root: storeDirectory)
         let store = try FileDeliveryStore(layout: layout, incarnation: incarnation)
         lock = try WorkerLocks(layout: layout).acquire(incarnation)
+        keeper = StoreKeeper(StoreCollector(layout: layout, incarnation: incarnation), log: log)
         let pipelineName = plan.name
         let configVersion = plan.configurationHash
         runner = try PipelineRunner(
@@ -53,10 +55,14 @@ public final class TailraceWorker: Sendable {
             }, log: log)
     }
 
-    public func start() throws { try runner.start() }
+    public func start() throws {
+        try runner.start()
+        try keeper.start()
+    }
 
     /// Drains: what is decided is stored and committed, the group is left. Blocks until done.
     public func stop() {
+        keeper.stop()
         runner.stop()
         lock.release()
     }
@@ -73,7 +79,8 @@ public final class TailraceWorker: Sendable {
     /// The metrics in Prometheus' text format.
     public func metrics() -> String {
         WorkerMetrics(
-            pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt
+            pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt,
+            removedFiles: keeper.removedFiles
         )
         .render()
     }
@@ -135,9 +142,7 @@ public struct WorkerTotals: Sendable {
             flushes += snapshot.flushes
             for partition in snapshot.partitions {
                 counters.add(partition.counters)
-                gauges.openTraces += partition.gauges.openTraces
-                gauges.openSpans += partition.gauges.openSpans
-                gauges.windowBytes += partition.gauges.windowBytes
+                gauges.add(partition.gauges)
                 imbalance += partition.imbalance
             }
             for policy in snapshot.policies.flatMap(\.counters) {

@@ -8,6 +8,8 @@ struct WorkerMetrics {
     let sources: [(name: String, status: SourceStatus)]
     /// Milliseconds since the Unix epoch.
     let startedAt: Int64
+    /// Files of the store that nobody needed any more.
+    var removedFiles: UInt64 = 0
 
     func render() -> String {
         var text = MetricsText(constantLabels: [("pipeline", pipeline)])
@@ -144,12 +146,7 @@ struct WorkerMetrics {
 
     private func worker(_ totals: WorkerTotals, _ text: inout MetricsText) {
         text.gauge("tailrace_window_bytes", "Memory that holds undecided spans.", totals.gauges.windowBytes)
-        text.gauge(
-            "tailrace_decisions_remembered", "Decisions remembered for late spans.",
-            snapshots.flatMap(\.partitions).reduce(0) { $0 + $1.gauges.rememberedDecisions })
-        text.gauge(
-            "tailrace_decision_memory_bytes", "Memory of the remembered decisions.",
-            snapshots.flatMap(\.partitions).reduce(0) { $0 + $1.gauges.decisionBytes })
+        decisions(totals.gauges, &text)
         text.gauge(
             "tailrace_buffered_bytes", "Bytes waiting in sinks for the next flush.",
             snapshots.reduce(0) { $0 + $1.bufferedBytes })
@@ -160,6 +157,9 @@ struct WorkerMetrics {
         text.counter(
             "tailrace_flush_failures_total", "Attempts to publish that failed.",
             snapshots.reduce(0) { $0 + $1.failedFlushes })
+        text.counter(
+            "tailrace_store_removed_files_total", "Files removed from the store that nobody needed any more.",
+            removedFiles)
         text.header("tailrace_flush_seconds", "gauge", "Duration of the last flush, by worker thread.")
         for (index, snapshot) in snapshots.enumerated() {
             text.sample(
@@ -173,6 +173,24 @@ struct WorkerMetrics {
             text.sample("tailrace_source_connected", [("source", source.name)], source.status.isConnected ? 1 : 0)
         }
         process(&text)
+    }
+
+    private func decisions(_ gauges: SamplerGauges, _ text: inout MetricsText) {
+        text.header("tailrace_decisions_remembered", "gauge", "Decisions remembered for late spans.")
+        text.sample("tailrace_decisions_remembered", [("decision", "kept")], gauges.rememberedKept)
+        text.sample(
+            "tailrace_decisions_remembered", [("decision", "dropped")],
+            gauges.rememberedDecisions - gauges.rememberedKept)
+        text.gauge(
+            "tailrace_decision_memory_bytes", "Memory of the remembered decisions; part of the budget.",
+            gauges.decisionBytes)
+        text.header(
+            "tailrace_decision_horizon_seconds", "gauge", "How long decisions are remembered, in stream time.")
+        text.sample("tailrace_decision_horizon_seconds", [], Double(gauges.decisionHorizon) / 1000)
+        text.header(
+            "tailrace_decision_false_positive_rate", "gauge",
+            "Computed chance that a new trace is taken for one that was dropped: the highest of all partitions.")
+        text.sample("tailrace_decision_false_positive_rate", [], gauges.decisionFalsePositiveRate)
     }
 
     private func process(_ text: inout MetricsText) {

@@ -49,38 +49,51 @@ struct StoreVerifyCommand: ParsableCommand {
         guard (try? LocalFileSystem().size(layout.manifests)) != nil else {
             throw CommandFailure("\(directory) holds no store; it would have a folder manifests")
         }
-        let locks = WorkerLocks(layout: layout)
         let progress = ProgressLine()
         let started = WallClock.monotonic()
-        var report: VerifyReport
-        let running: Set<String>
-        do {
-            running = try locks.running()
-            let stale = try locks.stale()
-            let killed = Set(stale.map { String($0.dropFirst("workers/".count).dropLast(".lock".count)) })
-            let verifier = StoreVerifier(
-                layout: layout, running: running, isSettled: settled(killed: killed),
-                progress: { progress.show($0) })
-            report = try verifier.verify()
-            for path in stale {
-                report.add(.litter, "\(path): its worker was killed", .remove(path))
-            }
-        } catch {
-            throw CommandFailure("\(error)")
-        }
+        var (report, running) = try look(layout, progress)
         if pipeline != nil || brokers != nil { try compareOffsets(&report) }
         let seconds = Double(WallClock.monotonic() - started) / 1000
         progress.finish(
             "looked at \(Figures.grouped(report.counts.segments)) segments in \(Figures.rounded(seconds)) s")
 
-        var repaired: (done: [String], failed: [String])?
-        if repair { repaired = StoreRepair(layout: layout).apply(report) }
-        switch format {
-        case .text: Terminal.output(Self.text(report, repaired, running))
-        case .json: Terminal.output(Self.json(report, repaired, running))
+        var repaired: StoreRepair.Outcome?
+        var isClean = report.isClean
+        if repair {
+            let outcome = StoreRepair(layout: layout).apply(report)
+            repaired = outcome
+            // What is left is found out by looking, not by believing what was done.
+            if !outcome.done.isEmpty {
+                var after = try look(layout, progress).report
+                if pipeline != nil || brokers != nil { try compareOffsets(&after) }
+                isClean = after.isClean
+            }
         }
-        let left = report.findings.filter { $0.severity == .problem && !(repair && $0.remedy != nil) }
-        if !left.isEmpty || repaired?.failed.isEmpty == false { throw ExitCode(1) }
+        switch format {
+        case .text: Terminal.output(Self.text(report, repaired, running, isCleanNow: isClean))
+        case .json: Terminal.output(Self.json(report, repaired, running, isCleanNow: isClean))
+        }
+        if !isClean || repaired?.failed.isEmpty == false { throw ExitCode(1) }
+    }
+
+    /// Checks the files; litter of killed workers' locks included.
+    private func look(
+        _ layout: StoreLayout, _ progress: ProgressLine
+    ) throws -> (report: VerifyReport, running: Set<String>) {
+        let locks = WorkerLocks(layout: layout)
+        do {
+            let running = try locks.running()
+            let stale = try locks.stale()
+            let killed = Set(stale.map { String($0.dropFirst("workers/".count).dropLast(".lock".count)) })
+            let verifier = StoreVerifier(
+                layout: layout, running: running, isSettled: settled(killed: killed),
+                progress: { progress.show($0) })
+            var report = try verifier.verify()
+            for path in stale { report.add(.litter, "\(path): its worker was killed", .remove(path)) }
+            return (report, running)
+        } catch {
+            throw CommandFailure("\(error)")
+        }
     }
 
     /// Whether a file's last change is older than the grace time; a killed worker's lock says so at once.
@@ -138,7 +151,7 @@ struct StoreVerifyCommand: ParsableCommand {
     // MARK: - Output
 
     private static func text(
-        _ report: VerifyReport, _ repaired: (done: [String], failed: [String])?, _ running: Set<String>
+        _ report: VerifyReport, _ repaired: StoreRepair.Outcome?, _ running: Set<String>, isCleanNow: Bool
     ) -> String {
         let counts = report.counts
         var lines = [
@@ -162,19 +175,24 @@ struct StoreVerifyCommand: ParsableCommand {
         }
         let problems = report.findings.count { $0.severity == .problem }
         let litter = report.findings.count { $0.severity == .litter }
-        lines.append(
-            problems == 0
-                ? "clean\(litter > 0 && repaired == nil ? ", with \(litter) files of litter that --repair clears away" : "")"
-                : "\(problems) \(problems == 1 ? "problem" : "problems")")
+        if repaired?.done.isEmpty == false, problems > 0 {
+            lines.append(
+                isCleanNow ? "clean after the repair" : "not clean after the repair; look again without --repair")
+        } else if problems == 0 {
+            let rest = litter > 0 && repaired == nil ? ", with \(litter) files of litter that --repair clears away" : ""
+            lines.append("clean\(rest)")
+        } else {
+            lines.append("\(problems) \(problems == 1 ? "problem" : "problems")")
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 
     private static func json(
-        _ report: VerifyReport, _ repaired: (done: [String], failed: [String])?, _ running: Set<String>
+        _ report: VerifyReport, _ repaired: StoreRepair.Outcome?, _ running: Set<String>, isCleanNow: Bool
     ) -> [UInt8] {
         var json = JSONWriter()
         json.object {
-            $0.member("clean", report.isClean)
+            $0.member("clean", isCleanNow)
             $0.member("manifests", report.counts.manifests)
             $0.member("partitions", report.counts.partitions)
             $0.member("epochs", report.counts.epochs)

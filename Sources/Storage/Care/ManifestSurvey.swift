@@ -1,7 +1,7 @@
 import Pipeline
 
 /// Everything that manifests and epochs of a store say, without the done refs: small enough to hold.
-struct StoreInventory {
+struct ManifestSurvey {
     struct Entry {
         var partition: PartitionID
         var epoch: UInt64
@@ -21,9 +21,11 @@ struct StoreInventory {
 
     /// Chains by name; manifests in order.
     private(set) var chains: [String: [ManifestItem]] = [:]
+    private var sequences: [String: Set<UInt64>] = [:]
     /// Manifests that cannot be read, with the reason.
     private(set) var damaged: [(chain: String, name: String, reason: String)] = []
     private(set) var histories: [PartitionID: EpochHistory] = [:]
+    private var limits: [PartitionID: [UInt64: EpochHistory.Limit]] = [:]
     /// Directories of partitions that no manifest names.
     private(set) var strangeEpochDirectories: [(directory: String, history: EpochHistory)] = []
     let layout: StoreLayout
@@ -38,6 +40,7 @@ struct StoreInventory {
                 do {
                     let item = try Self.read(chain, layout.manifests + "/" + chain + "/" + name, fileSystem)
                     chains[chain, default: []].append(item)
+                    sequences[chain, default: []].insert(item.sequence)
                 } catch {
                     damaged.append((chain, name, "\(error)"))
                 }
@@ -51,6 +54,7 @@ struct StoreInventory {
             let history = try EpochHistory(directory: layout.epochs + "/" + directory, fileSystem: fileSystem)
             if let partition = directories[directory] {
                 histories[partition] = history
+                limits[partition] = history.acceptedEpochs()
             } else {
                 strangeEpochDirectories.append((directory, history))
             }
@@ -69,11 +73,17 @@ struct StoreInventory {
             segments: manifest.segments, decisionFiles: manifest.entries.flatMap(\.decisionFiles))
     }
 
+    /// Whether a manifest is there and can be read.
+    func has(_ chain: String, _ sequence: UInt64) -> Bool { sequences[chain]?.contains(sequence) == true }
+
     /// Entries of a manifest that count.
     func accepted(_ item: ManifestItem) -> [Entry] {
-        item.entries.filter {
-            histories[$0.partition]?.accepts(epoch: $0.epoch, chain: item.chain, sequence: item.sequence) == true
-        }
+        item.entries.filter { accepts($0.partition, epoch: $0.epoch, chain: item.chain, sequence: item.sequence) }
+    }
+
+    /// Whether what an owner published of a partition with that manifest counts.
+    func accepts(_ partition: PartitionID, epoch: UInt64, chain: String, sequence: UInt64) -> Bool {
+        limits[partition]?[epoch]?.accepts(chain: chain, sequence: sequence) == true
     }
 
     /// Every segment that any manifest names, also a fenced one.
