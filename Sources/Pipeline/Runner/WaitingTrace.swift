@@ -7,6 +7,13 @@ public struct WaitingTrace: Sendable, Equatable {
     /// Of the partition now, milliseconds since the Unix epoch.
     public var streamTime: Int64
     public var trace: OpenTrace
+
+    public init(partition: PartitionID, sampler: String, streamTime: Int64, trace: OpenTrace) {
+        self.partition = partition
+        self.sampler = sampler
+        self.streamTime = streamTime
+        self.trace = trace
+    }
 }
 
 extension WorkerCore {

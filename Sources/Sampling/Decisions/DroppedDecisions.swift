@@ -96,7 +96,9 @@ struct DroppedDecisions: ~Copyable {
         guard let table = FingerprintTable(capacity: max(Self.firstCapacity, capacity)) else {
             fatalError("out of memory for remembered decisions")
         }
-        for index in 0..<tableCount where tables[index].capacity < (open + capacity) / 16 { tables[index].isOpen = false }
+        for index in 0..<tableCount where tables[index].capacity < (open + capacity) / 16 {
+            tables[index].isOpen = false
+        }
         (tables + tableCount).initialize(to: table)
         tableCount += 1
     }

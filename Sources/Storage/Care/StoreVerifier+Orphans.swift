@@ -5,13 +5,26 @@ extension StoreVerifier {
     func findOrphans(_ survey: ManifestSurvey, _ report: inout VerifyReport) throws {
         let segments = survey.namedSegments
         let decisions = survey.namedDecisionFiles
+        // What a restore moves to its place must not be moved away before.
+        let sources = Set(
+            report.findings.compactMap { finding in
+                if case .restore(let from, _) = finding.remedy { return from }
+                return nil
+            })
         for (folder, path) in [("segments", layout.segments), ("decisions", layout.decisions)] {
             for incarnation in try fileSystem.list(path) where !running.contains(incarnation) {
                 for name in try fileSystem.list(path + "/" + incarnation) {
                     let relative = "\(folder)/\(incarnation)/\(name)"
-                    if segments.contains(relative) || decisions[relative] != nil || !isSettled(relative) { continue }
+                    if sources.contains(relative) || segments.contains(relative) || decisions[relative] != nil
+                        || !isSettled(relative)
+                    {
+                        continue
+                    }
                     if name.hasSuffix(".tmp") {
                         report.add(.litter, "\(relative): a write that was not finished", .remove(relative))
+                    } else if report.lacksManifests {
+                        report.add(
+                            .note, "\(relative): no manifest that can be read names it; it stays, since some cannot")
                     } else {
                         // Its spans are in the log still, or in the file of whoever read them again.
                         report.add(.litter, "\(relative): no manifest names it", .putAside(relative))
@@ -22,12 +35,7 @@ extension StoreVerifier {
         for chain in try fileSystem.list(layout.manifests) where !isRunning(chain: chain) {
             for name in try fileSystem.list(layout.manifests + "/" + chain) where name.hasSuffix(".tmp") {
                 let relative = "manifests/\(chain)/\(name)"
-                // One that replaces a missing manifest is a finding of its own.
-                let isNeeded = report.findings.contains {
-                    if case .restore(let from, _) = $0.remedy { return from == relative }
-                    return false
-                }
-                if isNeeded || !isSettled(relative) { continue }
+                if sources.contains(relative) || !isSettled(relative) { continue }
                 report.add(.litter, "\(relative): a manifest that was not published", .remove(relative))
             }
         }

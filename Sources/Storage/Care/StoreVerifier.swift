@@ -78,9 +78,11 @@ public struct StoreVerifier {
 
     private func checkChains(_ survey: ManifestSurvey, _ report: inout VerifyReport) {
         for damage in survey.damaged {
+            report.lacksManifests = true
             report.add(.problem, "manifests/\(damage.chain)/\(damage.name) cannot be read: \(damage.reason)")
         }
         for (chain, items) in survey.chains.sorted(by: { $0.key < $1.key }) {
+            if let first = items.first, first.sequence > 1 { checkGap(first, chain, &report) }
             for (before, after) in zip(items, items.dropFirst()) {
                 if after.sequence != before.sequence + 1 {
                     checkGap(after, chain, &report)
@@ -94,11 +96,12 @@ public struct StoreVerifier {
         }
     }
 
-    /// Manifests between two are gone. The collector removes those that show nothing; what showed something is missed by the
+    /// Manifests before one are gone. The collector removes those that show nothing; what showed something is missed by the
     /// decision log (see `missing`). The last one may still be there under its temporary name: the next one's checksum tells.
     private func checkGap(_ after: ManifestSurvey.ManifestItem, _ chain: String, _ report: inout VerifyReport) {
         let name = "manifests/\(chain)/\(FileDeliveryStore.manifestName(after.sequence - 1))"
         if let bytes = try? fileSystem.read(layout.path(name + ".tmp")), Checksum.of(bytes) == after.previousChecksum {
+            report.lacksManifests = true
             report.add(
                 .problem, "\(name) is missing or damaged; \(name).tmp has its contents",
                 .restore(from: name + ".tmp", to: name))
@@ -241,6 +244,7 @@ public struct StoreVerifier {
                 && survey.accepts(block.partition, epoch: block.epoch, chain: chain, sequence: sequence)
         }
         if lost.isEmpty { return }
+        report.lacksManifests = true
         let kept = lost.flatMap(\.records).filter(\.isKept)
         let ranges = Set(lost.map(\.partition)).sorted().map { partition in
             let records = lost.filter { $0.partition == partition }.flatMap(\.records).filter(\.isKept)

@@ -44,6 +44,11 @@ public struct VerifyReport: Sendable {
     /// The newest entry that counts, of each partition: where its next owner starts.
     public var newest: [TaskEntry] = []
 
+    /// Some manifest is missing or damaged: a file that nobody names may be one that it named.
+    var lacksManifests = false
+
+    public init() {}
+
     public var isClean: Bool { !findings.contains { $0.severity == .problem } }
 
     public mutating func add(_ severity: Severity, _ text: String, _ remedy: Remedy? = nil) {

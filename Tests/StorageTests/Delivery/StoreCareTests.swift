@@ -39,7 +39,8 @@ private struct HandMadeWorker {
                     streamTime: 1000, streamTimeAtLow: 1000, decisionFiles: task.restored.entry?.decisionFiles ?? []),
                 decisions: [LaneDecisions(sampler: "s", records: task.decisions)])
         }
-        let flushes = segment.map { [SegmentFlush(path: "segments/\(incarnation)/\($0)", fileSystem: fileSystem)] } ?? []
+        let flushes =
+            segment.map { [SegmentFlush(path: "segments/\(incarnation)/\($0)", fileSystem: fileSystem)] } ?? []
         return try store.publish(CommitGroup(tasks: groups, flushes: flushes), writer: 0)
     }
 
@@ -140,7 +141,8 @@ struct RestoreTests {
     func longTopics() throws {
         let topic = String(repeating: "ü", count: 120) + "x"
         let names = (0..<300 as Range<Int32>).map {
-            FileDeliveryStore.directoryName(PartitionID(cluster: "Q2x1c3RlcklkSXMyMmNoYXI", topic: topic, partition: $0))
+            FileDeliveryStore.directoryName(
+                PartitionID(cluster: "Q2x1c3RlcklkSXMyMmNoYXI", topic: topic, partition: $0))
         }
         #expect(Set(names).count == 300)
         #expect(names.allSatisfy { $0.utf8.count <= 220 })
@@ -192,7 +194,9 @@ struct CatalogTests {
         try next.publish([(try next.store.acquire(p), p, [])], segment: "next.seg")
         #expect(try catalog.refresh().count == 52)
         // A predecessor's later manifest stays invisible for a catalog that goes on from what it knows, too.
-        #expect(Set(try catalog.refresh()) == Set(try StoreCatalog(layout: HandMadeWorker.layout, fileSystem: files).refresh()))
+        #expect(
+            Set(try catalog.refresh())
+                == Set(try StoreCatalog(layout: HandMadeWorker.layout, fileSystem: files).refresh()))
     }
 }
 
@@ -266,7 +270,8 @@ struct CollectorTests {
         #expect(try StoreCatalog(layout: HandMadeWorker.layout, fileSystem: files).refresh() == before)
     }
 
-    @Test("decision files go when no entry refers to them and their last decision is older than what people may ask for")
+    @Test(
+        "decision files go when no entry refers to them and their last decision is older than what people may ask for")
     func decisions() throws {
         let files = SimulatedFileSystem()
         let p = HandMadeWorker.partition(0)
@@ -288,7 +293,8 @@ struct CollectorTests {
         let next = try HandMadeWorker("b", files)
         let entry = try #require(try next.store.acquire(p).entry)
         var found: [UInt64] = []
-        try next.store.readDecisions(of: entry, since: 37 * 700_000) { _, records in found += records.map(\.traceID.low) }
+        try next.store.readDecisions(of: entry, since: 37 * 700_000) { _, records in found += records.map(\.traceID.low)
+        }
         #expect(found.sorted() == [37, 38, 39])
     }
 
@@ -302,7 +308,8 @@ struct CollectorTests {
         for path in files.paths where path.hasPrefix("store/decisions/") { files[path] = nil }
         let entries = try worker.publish([(restored, p, [HandMadeWorker.decision(2)])])
         var found: [UInt64] = []
-        try worker.store.readDecisions(of: entries[0], since: .min) { _, records in found += records.map(\.traceID.low) }
+        try worker.store.readDecisions(of: entries[0], since: .min) { _, records in found += records.map(\.traceID.low)
+        }
         #expect(found == [2])
     }
 
@@ -320,7 +327,9 @@ struct CollectorTests {
 
     /// The collector runs at any moment between crashes, hand-overs and zombies, without any grace, and may be cut short at
     /// any of its steps: every span still ends in exactly one place.
-    @Test("collecting at any moment, cut short at any step, changes nothing that counts", arguments: 1...60 as ClosedRange<UInt64>)
+    @Test(
+        "collecting at any moment, cut short at any step, changes nothing that counts",
+        arguments: 1...60 as ClosedRange<UInt64>)
     func anyTrouble(seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
         let log = SimulatedLog(partitions: .random(in: 1...3, using: &random), records: 90, random: &random)
