@@ -95,6 +95,11 @@ let package = Package(
                 "TailraceCLI", "Kafka", "Pipeline", "Storage", "OTLP", "TraceModel", "BrokerTestSupport",
             ]),
         .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "TailraceCLI", "Kafka", "Pipeline", "Storage", "OTLP", "TraceModel", "BrokerTestSupport",
+            ]),
+        .testTarget(
             name: "PipelineTests", dependencies: ["Pipeline", "OTLP", "TraceModel", "Sampling", "Storage", "Tailrace"]),
         .testTarget(name: "SamplingTests", dependencies: ["Sampling", "Pipeline", "OTLP", "TraceModel"]),
         .testTarget(name: "PatternsTests", dependencies: ["Patterns"]),

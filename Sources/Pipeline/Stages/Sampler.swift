@@ -36,6 +36,8 @@ public protocol Sampler: AnyObject {
     ///
     /// - Returns: false where the sampler cannot: it then decides all it holds, and a new one takes its place.
     func reconfigure(_ settings: StageSettings, _ context: SamplerContext) throws -> Bool
+    /// What is known of a trace that waits for its decision; nil where it does not.
+    func openTrace(_ id: TraceID) -> OpenTrace?
 
     /// How long decisions are remembered, milliseconds of stream time.
     var decisionHorizon: Int64 { get }
@@ -53,6 +55,32 @@ extension Sampler {
     public func restore(state: [UInt8]) {}
     public func reconfigure(_ settings: StageSettings, _ context: SamplerContext) throws -> Bool { false }
     public var failure: (any Error)? { nil }
+    public func openTrace(_ id: TraceID) -> OpenTrace? { nil }
+}
+
+/// A trace that waits in a window. Times are stream time, milliseconds since the Unix epoch.
+public struct OpenTrace: Sendable, Equatable {
+    public var spanCount: UInt32
+    public var errorCount: UInt32
+    public var byteCount: UInt64
+    public var hasRoot: Bool
+    public var firstSeen: Int64
+    public var lastSeen: Int64
+    /// When the window closes if no more spans come.
+    public var closesAt: Int64
+
+    public init(
+        spanCount: UInt32, errorCount: UInt32, byteCount: UInt64, hasRoot: Bool, firstSeen: Int64, lastSeen: Int64,
+        closesAt: Int64
+    ) {
+        self.spanCount = spanCount
+        self.errorCount = errorCount
+        self.byteCount = byteCount
+        self.hasRoot = hasRoot
+        self.firstSeen = firstSeen
+        self.lastSeen = lastSeen
+        self.closesAt = closesAt
+    }
 }
 
 /// What a sampler holds now.

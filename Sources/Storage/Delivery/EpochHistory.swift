@@ -64,3 +64,11 @@ struct EpochHistory: Sendable, Equatable {
         }
     }
 }
+
+extension EpochHistory {
+    /// Reads all of a partition's epoch files.
+    init(directory: String, fileSystem: any FileSystem) throws(FileError) {
+        self.init()
+        try load(from: directory, fileSystem)
+    }
+}

@@ -3,6 +3,7 @@ public import Pipeline
 import Sampling
 import Storage
 import Synchronization
+public import TraceModel
 
 /// A worker process's pipeline with everything it needs: the store, the runner, metrics and health.
 public final class TailraceWorker: Sendable {
@@ -27,6 +28,8 @@ public final class TailraceWorker: Sendable {
     let configuration = Mutex(ConfigurationStatus())
     private let keeper: StoreKeeper
     private let startedAt = WallClock.now()
+    /// Tells tools that the store is in use.
+    private let lock: FileLock
 
     /// - Parameter log: receives one line per event; callable from any thread.
     public init(plan: PipelinePlan, options: Options, log: @escaping @Sendable (String) -> Void) throws {
@@ -36,16 +39,20 @@ public final class TailraceWorker: Sendable {
         var environment = StageEnvironment(
             workingDirectory: ".", storeDirectory: storeDirectory, incarnation: incarnation, pipelineName: plan.name)
         environment.clusterName = options.clusterName
+        environment.configVersion = plan.configurationHash
         let settings = Self.workerSettings(plan, threads: options.threads)
         let layout = StoreLayout(root: storeDirectory)
         let store = try FileDeliveryStore(layout: layout, incarnation: incarnation)
+        lock = try WorkerLocks(layout: layout).acquire(incarnation)
         keeper = StoreKeeper(StoreCollector(layout: layout, incarnation: incarnation), log: log)
         let pipelineName = plan.name
+        let configVersion = plan.configurationHash
         runner = try PipelineRunner(
             plan: plan, settings: settings, environment: environment, store: store,
             deadLetters: { worker in
                 DeadLetterSink(
-                    path: "\(layout.deadLetters)/\(incarnation)-\(worker).jsonl", pipeline: pipelineName)
+                    path: "\(layout.deadLetters)/\(incarnation)-\(worker).jsonl", pipeline: pipelineName,
+                    configVersion: configVersion)
             }, log: log)
     }
 
@@ -61,6 +68,7 @@ public final class TailraceWorker: Sendable {
     public func stop() {
         keeper.stop()
         runner.stop()
+        lock.release()
     }
 
     /// Every source has ended by itself: files do, topics never.
@@ -81,6 +89,9 @@ public final class TailraceWorker: Sendable {
         )
         .render()
     }
+
+    /// The windows that hold a trace now; waits up to 2 s for the worker's threads.
+    public func waiting(_ id: TraceID) -> [WaitingTrace] { runner.waiting(id) }
 
     public var health: WorkerHealth {
         WorkerHealth(
