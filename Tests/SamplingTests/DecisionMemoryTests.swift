@@ -203,3 +203,28 @@ struct FingerprintTableTests {
         #expect(old.filter { table.contains($0) }.isEmpty)
     }
 }
+
+@Suite("Decisions restored from before a change of the policies")
+struct RestoredDecisionTests {
+    @Test(
+        "late spans follow the old decision, with its version and probability, and no policy of the new list is credited"
+    )
+    func oldVersion() throws {
+        let driver = SamplerDriver(policies: [KeepNothingPolicy()])
+        func record(_ number: UInt64, isKept: Bool) -> DecisionRecord {
+            DecisionRecord(
+                traceID: TestSpans.traceID(number), isKept: isKept, trigger: .idle, policyIndex: 0, policyVersion: 99,
+                probability: 0.25, decidedAt: 1000, spanCount: 3, byteCount: 100, duration: 1, firstOffset: 0,
+                lastOffset: 2)
+        }
+        driver.sampler.restore([record(1, isKept: true), record(2, isKept: false)])
+        try driver.send([SentSpan(trace: 1, id: 7), SentSpan(trace: 2, id: 8)], at: 2000)
+        let decision = try #require(driver.kept.first?.decision)
+        #expect(driver.kept.count == 1 && driver.kept[0].isLate)
+        #expect(decision.policyVersion == 99 && decision.probability == 0.25 && decision.trigger == .idle)
+        #expect(decision.decidedAt == 1000)
+        #expect(decision.policy == "" && decision.reason.contains("earlier version"))
+        #expect(driver.lateDroppedSpans == 1)
+        #expect(driver.open.isEmpty)
+    }
+}

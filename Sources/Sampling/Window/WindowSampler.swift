@@ -213,10 +213,13 @@ public final class WindowSampler: Sampler {
             output.lateDropped(head.traceID, spans: 1)
         case .kept(let kept):
             let unit = units.intern(batch.units[Int(head.unit)], of: batch)
+            // An index means something only in the list of policies that it was made with.
+            let isCurrent = kept.policyVersion == policyVersion
             let decision = Decision(
-                isKept: true, policy: policies.name(kept.policyIndex), probability: kept.probability,
+                isKept: true, policy: isCurrent ? policies.name(kept.policyIndex) : "", probability: kept.probability,
                 policyVersion: kept.policyVersion, trigger: kept.trigger, decidedAt: kept.decidedAt,
-                reason: "late span of a kept trace")
+                reason: isCurrent
+                    ? "late span of a kept trace" : "late span of a trace that an earlier version of the policies kept")
             let trace = assembler.assembleLate(
                 head, bytes: batch.bytes(head.message), unit: unit, units: units, decision: decision,
                 annotation: annotation(decision, ownProbability: nil), partition: self.context.partition)
