@@ -55,11 +55,15 @@ final class WorkerProcess {
         return status & 0x7f == 0 ? status >> 8 & 0xff : -(status & 0x7f)
     }
 
+    /// What the worker serves at a path; nil while it does not answer.
+    func text(_ path: String) -> String? {
+        guard let url = URL(string: "http://127.0.0.1:\(metricsPort)\(path)") else { return nil }
+        return try? String(contentsOf: url, encoding: .utf8)
+    }
+
     /// The sum of a metric's samples; nil while the worker does not answer.
     func metric(_ name: String) -> Double? {
-        guard let url = URL(string: "http://127.0.0.1:\(metricsPort)/metrics"),
-            let text = try? String(contentsOf: url, encoding: .utf8)
-        else { return nil }
+        guard let text = text("/metrics") else { return nil }
         var sum = 0.0
         var found = false
         for line in text.split(separator: "\n") where line.hasPrefix(name + "{") || line.hasPrefix(name + " ") {

@@ -75,6 +75,13 @@ public final class PipelineRunner: @unchecked Sendable {
         hosts.map { ($0.taskPlan.plan.stages[$0.taskPlan.source].name, $0.source.status) }
     }
 
+    /// What is known about the keys of the sources' topics; of checked sources only.
+    public var partitioning: [(source: String, status: PartitioningStatus)] {
+        hosts.compactMap { host in
+            host.taskSettings.partitioningCheck.map { (host.taskSettings.sourceName, $0.status) }
+        }
+    }
+
     // MARK: - For the hosts
 
     /// Puts partitions on threads round robin, in their order.

@@ -13,9 +13,17 @@ final class SourceHostAdapter: SourceHost, @unchecked Sendable {
         self.source = source
         self.taskPlan = taskPlan
         self.runner = runner
-        taskSettings = PartitionTask.Settings(
+        var taskSettings = PartitionTask.Settings(
             encoding: settings.string("encoding").flatMap(RecordEncoding.init(rawValue:)) ?? .otlpProto,
             maximumRecordBytes: Int(settings.size("max_record_bytes") ?? 16 << 20), sourceName: settings.name)
+        // Where no sampler reads the spans, a trace need not be in one partition.
+        let feedsSampler = taskPlan.stages.contains { taskPlan.plan.stages[$0].role == .sampler }
+        if settings.string("keyed_by") == "trace_id", feedsSampler {
+            taskSettings.partitioningCheck = PartitioningCheck(source: settings.name) { [weak runner] message in
+                runner?.log(message)
+            }
+        }
+        self.taskSettings = taskSettings
     }
 
     func start() throws {

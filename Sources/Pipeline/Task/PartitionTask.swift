@@ -13,6 +13,8 @@ package final class PartitionTask {
         package var maximumRecordBytes: Int
         /// Name of the source stage.
         package var sourceName: String
+        /// Shared by the source's tasks; nil where the source's keys do not matter.
+        package var partitioningCheck: PartitioningCheck?
 
         package init(encoding: RecordEncoding, maximumRecordBytes: Int, sourceName: String) {
             self.encoding = encoding
@@ -168,7 +170,7 @@ package final class PartitionTask {
         if let problem {
             if !isReplayed { reject(record, problem) }
         } else {
-            dispatch(record, context, isReplayed: isReplayed)
+            dispatch(record, context, isReplayed: isReplayed, now: now)
         }
         for lane in lanes {
             lane.sampler.advance(to: streamTime, output: lane)
@@ -220,10 +222,11 @@ package final class PartitionTask {
         }
     }
 
-    private func dispatch(_ record: SourceRecord, _ context: RecordContext, isReplayed: Bool) {
+    private func dispatch(_ record: SourceRecord, _ context: RecordContext, isReplayed: Bool, now: Int64) {
         let first = taskPlan.plan.stages[taskPlan.source]
         guard let port = first.definition.outputs.firstIndex(where: { !$0.isSide }) else { return }
         if !isReplayed { counters.received += UInt64(batch.count) }
+        settings.partitioningCheck?.observe(batch.heads, key: record.key, of: partition, now: now)
         selection.removeAll(keepingCapacity: true)
         for index in 0..<UInt32(batch.count) { selection.append(index) }
         if !scanner.rejectedSpans.isEmpty {

@@ -19,6 +19,9 @@ enum KafkaSourceStage {
                 "encoding", .enumeration(RecordEncoding.allCases.map(\.rawValue)), default: "otlp_proto",
                 summary: "how records are encoded"),
             StageOption(
+                "keyed_by", .enumeration(["trace_id"]), default: "trace_id",
+                summary: "what keeps the spans of a trace in one partition"),
+            StageOption(
                 "max_record_bytes", .size, default: "16MiB", summary: "a larger record goes to the dead letters"),
             StageOption(
                 "start", .enumeration(["earliest", "latest"]), default: "earliest",

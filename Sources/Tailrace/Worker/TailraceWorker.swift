@@ -63,7 +63,8 @@ public final class TailraceWorker: Sendable {
     /// The metrics in Prometheus' text format.
     public func metrics() -> String {
         WorkerMetrics(
-            pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt
+            pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt,
+            partitioning: runner.partitioning
         )
         .render()
     }
@@ -71,7 +72,8 @@ public final class TailraceWorker: Sendable {
     public var health: WorkerHealth {
         WorkerHealth(
             failure: runner.failureMessage, dataLosses: runner.dataLosses, sources: runner.sourceStatuses,
-            flushErrors: runner.snapshots.compactMap(\.flushError), storeDirectory: storeDirectory)
+            flushErrors: runner.snapshots.compactMap(\.flushError), storeDirectory: storeDirectory,
+            partitioning: runner.partitioning, now: WallClock.now())
     }
 
     // MARK: -
@@ -144,7 +146,8 @@ public struct WorkerHealth: Sendable {
 
     init(
         failure: String?, dataLosses: [String], sources: [(name: String, status: SourceStatus)],
-        flushErrors: [String], storeDirectory: String
+        flushErrors: [String], storeDirectory: String, partitioning: [(source: String, status: PartitioningStatus)],
+        now: Int64
     ) {
         dependencies = sources.map { source in
             let detail = source.status.lastError ?? (source.status.isConnected ? "" : "not connected yet")
@@ -157,6 +160,14 @@ public struct WorkerHealth: Sendable {
             ("store \(storeDirectory)", flushErrors.isEmpty ? "ok" : "down", flushErrors.first ?? ""))
         if let failure { dependencies.append(("pipeline", "down", failure)) }
         for loss in dataLosses { dependencies.append(("log", "degraded", loss)) }
+        for (source, status) in partitioning where status.isSplit(now: now) {
+            dependencies.append(
+                (
+                    "partitioning of \(source)", "degraded",
+                    "\(status.splitTraces) of \(status.sampledTraces) sampled traces are in more than one partition and are "
+                        + "decided in pieces; \(PartitioningStatus.remedy(source: source))"
+                ))
+        }
         isReady = !dependencies.contains { $0.state == "down" }
     }
 }

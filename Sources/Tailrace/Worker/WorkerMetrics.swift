@@ -8,6 +8,7 @@ struct WorkerMetrics {
     let sources: [(name: String, status: SourceStatus)]
     /// Milliseconds since the Unix epoch.
     let startedAt: Int64
+    let partitioning: [(source: String, status: PartitioningStatus)]
 
     func render() -> String {
         var text = MetricsText(constantLabels: [("pipeline", pipeline)])
@@ -172,7 +173,32 @@ struct WorkerMetrics {
         for source in sources {
             text.sample("tailrace_source_connected", [("source", source.name)], source.status.isConnected ? 1 : 0)
         }
+        keys(&text)
         process(&text)
+    }
+
+    private func keys(_ text: inout MetricsText) {
+        text.header(
+            "tailrace_partitioning_sampled_traces_total", "counter",
+            "Traces that were checked for being in one partition, a sample of all.")
+        for (source, status) in partitioning {
+            text.sample("tailrace_partitioning_sampled_traces_total", [("source", source)], status.sampledTraces)
+        }
+        text.header(
+            "tailrace_partitioning_split_traces_total", "counter", "Those of them that were seen in two partitions.")
+        for (source, status) in partitioning {
+            text.sample("tailrace_partitioning_split_traces_total", [("source", source)], status.splitTraces)
+        }
+        text.header(
+            "tailrace_partitioning_record_keys_total", "counter", "Sightings of sampled traces by their record's key.")
+        for (source, status) in partitioning {
+            for (key, count) in [
+                ("none", status.recordsWithoutKey), ("trace_id", status.recordsKeyedByTraceID),
+                ("other", status.recordsWithOtherKey),
+            ] {
+                text.sample("tailrace_partitioning_record_keys_total", [("source", source), ("key", key)], count)
+            }
+        }
     }
 
     private func process(_ text: inout MetricsText) {
