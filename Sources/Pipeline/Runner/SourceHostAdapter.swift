@@ -3,27 +3,49 @@ import Synchronization
 /// Runs one source on its thread and connects it with the runner.
 final class SourceHostAdapter: SourceHost, @unchecked Sendable {
     let source: any Source
-    let taskPlan: TaskPlan
-    let taskSettings: PartitionTask.Settings
+    let name: String
+    private let tasks: Mutex<Tasks>
     private unowned let runner: PipelineRunner
     private var thread: NamedThread?
     private let ended = Atomic<Bool>(false)
+    /// Nil where the source's keys do not matter.
+    let partitioningCheck: PartitioningCheck?
 
-    init(source: any Source, taskPlan: TaskPlan, settings: StageSettings, runner: PipelineRunner) {
+    /// How the source's tasks run; changes with a reload.
+    struct Tasks {
+        var plan: TaskPlan
+        var settings: PartitionTask.Settings
+    }
+
+    init(source: any Source, taskPlan: TaskPlan, runner: PipelineRunner) {
         self.source = source
-        self.taskPlan = taskPlan
         self.runner = runner
+        let stage = taskPlan.plan.stages[taskPlan.source]
+        name = stage.name
+        // Where no sampler reads the spans, a trace need not be in one partition.
+        let feedsSampler = taskPlan.stages.contains { taskPlan.plan.stages[$0].role == .sampler }
+        let isChecked = stage.settings.string("keyed_by") == "trace_id" && feedsSampler
+        let check =
+            isChecked ? PartitioningCheck(source: stage.name) { [weak runner] in runner?.log($0) } : nil
+        partitioningCheck = check
+        tasks = Mutex(Tasks(plan: taskPlan, settings: Self.taskSettings(taskPlan, check)))
+    }
+
+    static func taskSettings(_ taskPlan: TaskPlan, _ check: PartitioningCheck?) -> PartitionTask.Settings {
+        let settings = taskPlan.plan.stages[taskPlan.source].settings
         var taskSettings = PartitionTask.Settings(
             encoding: settings.string("encoding").flatMap(RecordEncoding.init(rawValue:)) ?? .otlpProto,
             maximumRecordBytes: Int(settings.size("max_record_bytes") ?? 16 << 20), sourceName: settings.name)
-        // Where no sampler reads the spans, a trace need not be in one partition.
-        let feedsSampler = taskPlan.stages.contains { taskPlan.plan.stages[$0].role == .sampler }
-        if settings.string("keyed_by") == "trace_id", feedsSampler {
-            taskSettings.partitioningCheck = PartitioningCheck(source: settings.name) { [weak runner] message in
-                runner?.log(message)
-            }
-        }
-        self.taskSettings = taskSettings
+        taskSettings.partitioningCheck = check
+        taskSettings.isRepartitioned = settings.string("keyed_by") == "repartition"
+        return taskSettings
+    }
+
+    var currentTasks: Tasks { tasks.withLock { $0 } }
+
+    /// Tasks that are assigned from now on run so.
+    func adopt(_ taskPlan: TaskPlan) {
+        tasks.withLock { $0 = Tasks(plan: taskPlan, settings: Self.taskSettings(taskPlan, partitioningCheck)) }
     }
 
     func start() throws {
@@ -31,7 +53,7 @@ final class SourceHostAdapter: SourceHost, @unchecked Sendable {
             do {
                 try source.run(self)
             } catch {
-                runner.fail("source \(taskSettings.sourceName): \(error)")
+                runner.fail("source \(name): \(error)")
             }
             ended.store(true, ordering: .releasing)
         }

@@ -23,9 +23,9 @@ package final class WorkerCore {
         var offsets: [PartitionID: CommittedOffset] = [:]
     }
 
-    private let settings: WorkerSettings
+    private var settings: WorkerSettings
     private let environment: StageEnvironment
-    private let sinks: WorkerSinks
+    private var sinks: WorkerSinks
     private let store: any DeliveryStore
     private let control: any WorkerControl
     private let writer: any GroupWriter
@@ -37,16 +37,23 @@ package final class WorkerCore {
     /// Sealed while the writer was busy; the next to be published, oldest first.
     private var held: [CommitGroup] = []
     private var revocation: Revocation?
+    /// The plan that the sinks belong to.
+    private var plan: PipelinePlan
+    /// How a source's tasks run since the last reload; by the source's name.
+    private var reloaded: [String: (plan: TaskPlan, settings: PartitionTask.Settings)] = [:]
     /// Monotonic milliseconds.
     private var lastFlush: Int64
     private var lastUpkeep: Int64
+    private var ladder = DegradationLadder()
+    private var pausedPartitions: Set<PartitionID> = []
     package private(set) var snapshot = WorkerSnapshot()
 
     package init(
-        index: Int, settings: WorkerSettings, environment: StageEnvironment, sinks: WorkerSinks,
+        index: Int, plan: PipelinePlan, settings: WorkerSettings, environment: StageEnvironment, sinks: WorkerSinks,
         store: any DeliveryStore, control: any WorkerControl, writer: any GroupWriter, at time: WorkerTime
     ) {
         self.index = index
+        self.plan = plan
         self.settings = settings
         self.environment = environment
         self.sinks = sinks
@@ -72,9 +79,11 @@ package final class WorkerCore {
         _ partition: PartitionID, _ restored: RestoredTask, _ plan: TaskPlan, _ taskSettings: PartitionTask.Settings,
         startOffset: Int64, at time: WorkerTime
     ) {
+        // An assignment that was on its way during a reload still names the old plan.
+        let current = reloaded[taskSettings.sourceName] ?? (plan, taskSettings)
         do {
             let task = try PartitionTask(
-                taskPlan: plan, settings: taskSettings, partition: partition, environment: environment,
+                taskPlan: current.plan, settings: current.settings, partition: partition, environment: environment,
                 restored: restored, startOffset: startOffset, sinks: sinks)
             if let entry = restored.entry {
                 try store.readDecisions(of: entry, since: task.decisionHorizonStart) { sampler, records in
@@ -111,6 +120,36 @@ package final class WorkerCore {
         tasks[partition]?.task.restartLog(at: offset)
     }
 
+    // MARK: - Reload
+
+    /// Takes over a new plan between two batches: open traces, decisions and offsets stay. What the old plan decided leaves in a
+    /// group of its own, so that no group mixes the two.
+    package func reload(_ reload: PlanReload) {
+        do {
+            for owned in tasks.values {
+                if let plan = reload.taskPlans[owned.task.settings.sourceName] {
+                    owned.task.closeSamplers(missingIn: plan)
+                }
+            }
+            if let group = makeGroup() { held.append(group) }
+            sinks = sinks.adapted(from: plan, to: reload.plan, made: reload.madeSinks)
+            sinks.saveSpace(ladder.contains(.withoutIndex))
+            plan = reload.plan
+            settings = reload.settings
+            for (source, plan) in reload.taskPlans {
+                if let taskSettings = reload.taskSettings[source] { reloaded[source] = (plan, taskSettings) }
+            }
+            for owned in tasks.values {
+                guard let current = reloaded[owned.task.settings.sourceName] else { continue }
+                departed.addStages(of: owned.task)
+                try owned.task.adopt(
+                    current.plan, settings: current.settings, environment: environment, sinks: sinks)
+            }
+        } catch {
+            control.failed(StageError("cannot take over the new configuration: \(error)"))
+        }
+    }
+
     // MARK: - Upkeep
 
     /// Does what is due: flush, idle clock, budget. To be called at least a few times per second.
@@ -123,7 +162,7 @@ package final class WorkerCore {
             now - lastFlush >= settings.flushInterval || sinks.bufferedBytes >= settings.flushBytes
         {
             lastFlush = now
-            flush()
+            flush(at: time)
         }
         guard now - lastUpkeep >= 200 else { return false }
         lastUpkeep = now
@@ -142,31 +181,69 @@ package final class WorkerCore {
         }
     }
 
-    /// Early decisions first, pausing last; never a lost span.
+    /// Takes the steps of the degradation ladder: early decisions first, pausing last; never a lost span.
     private func keepWithinBudget() {
         let windows = tasks.values.reduce(0) { $0 + $1.task.windowBytes }
         let budget = settings.memoryBudget / max(1, settings.threads)
         let buffered = sinks.bufferedBytes
-        if windows + buffered > budget, windows > 0 {
+        let before = ladder
+        ladder.update(
+            DegradationLadder.Pressure(
+                windowBytes: windows, bufferedBytes: buffered, budget: budget, space: store.space(),
+                flushError: snapshot.flushError))
+        noteSteps(since: before)
+        if ladder.contains(.earlyDecisions) {
             let target = max(0, budget * 9 / 10 - buffered)
             for owned in tasks.values {
                 owned.task.shrink(toBytes: Int(Double(target) * Double(owned.task.windowBytes) / Double(windows)))
             }
         }
-        // While nothing can be made durable, or more is buffered than the budget allows, reading stops.
-        let mustPause = snapshot.flushError != nil || buffered > budget
-        if mustPause != snapshot.isPaused {
+        if before.contains(.withoutIndex) != ladder.contains(.withoutIndex) {
+            sinks.saveSpace(ladder.contains(.withoutIndex))
+        }
+        let mustPause = ladder.contains(.pause)
+        let partitions = Set(tasks.keys)
+        // Partitions that came during a pause are paused too.
+        if mustPause != snapshot.isPaused || (mustPause && partitions != pausedPartitions) {
             snapshot.isPaused = mustPause
-            control.setPaused(mustPause, Array(tasks.keys), worker: index)
+            pausedPartitions = mustPause ? partitions : []
+            control.setPaused(mustPause, Array(partitions), worker: index)
+        }
+    }
+
+    private func noteSteps(since before: DegradationLadder) {
+        snapshot.degradation = ladder.steps
+        for kind in DegradationStep.Kind.allCases where before.contains(kind) != ladder.contains(kind) {
+            guard let step = ladder.steps.first(where: { $0.kind == kind }) else {
+                if kind != .earlyDecisions { control.log("back to normal: \(kind.rawValue) ended") }
+                continue
+            }
+            snapshot.degradationsTaken[kind, default: 0] += 1
+            // Early decisions come and go with every burst; the metric counts them.
+            if kind != .earlyDecisions { control.log(step.detail) }
         }
     }
 
     // MARK: - Flush
 
-    private func flush() {
+    private func flush(at time: WorkerTime) {
+        noteProgress(at: time)
         guard let group = takeHeldGroup() ?? makeGroup() else { return }
         isPublishing = true
         writer.publish(group)
+    }
+
+    /// Sinks that pass stream time on hear it before they are sealed.
+    private func noteProgress(at time: WorkerTime) {
+        sinks.note(
+            tasks.values.map { owned in
+                (
+                    owned.task.taskPlan.stages,
+                    TaskProgress(
+                        partition: owned.task.partition, epoch: owned.task.epoch, streamTime: owned.task.streamTime,
+                        isAtEnd: owned.isAtEnd)
+                )
+            }, now: time.wall)
     }
 
     /// The oldest group that was sealed while the writer was busy, brought up to date: what was published meanwhile may have
@@ -185,6 +262,7 @@ package final class WorkerCore {
 
     /// Everything decided so far, sealed; nil when nothing has changed.
     private func makeGroup() -> CommitGroup? {
+        // A sink that refused a write may lack rows that the entries would call done.
         if tasks.values.contains(where: { $0.task.failure != nil }) { return nil }
         let hasNews = tasks.values.contains { $0.task.isDirty } || sinks.bufferedBytes > 0
         guard hasNews else { return nil }
@@ -200,7 +278,7 @@ package final class WorkerCore {
         switch outcome {
         case .failed(let message):
             snapshot.failedFlushes += 1
-            if snapshot.flushError == nil { control.log("flush failed, partitions are paused: \(message)") }
+            if snapshot.flushError == nil { control.log("flush failed: \(message)") }
             snapshot.flushError = message
         case .published(let entries, let milliseconds):
             isPublishing = false
@@ -259,6 +337,7 @@ package final class WorkerCore {
         } else {
             // Rows of lost partitions leave the sinks' buffers with a group that does not name the partition: they stay
             // invisible, also when the partition comes back to this worker with a new epoch.
+            noteProgress(at: time)
             if let group = takeHeldGroup() ?? makeGroup() {
                 isPublishing = true
                 writer.publish(group)

@@ -15,6 +15,8 @@ package final class PartitionTask {
         package var sourceName: String
         /// Shared by the source's tasks; nil where the source's keys do not matter.
         package var partitioningCheck: PartitioningCheck?
+        /// The topic is written by a repartition stage: its progress records move stream time.
+        package var isRepartitioned = false
 
         package init(encoding: RecordEncoding, maximumRecordBytes: Int, sourceName: String) {
             self.encoding = encoding
@@ -25,9 +27,9 @@ package final class PartitionTask {
 
     package let partition: PartitionID
     package let epoch: UInt64
-    let taskPlan: TaskPlan
-    let settings: Settings
-    let sinks: WorkerSinks
+    var taskPlan: TaskPlan
+    var settings: Settings
+    var sinks: WorkerSinks
     package var counters = TaskCounters()
     /// Decision files that a successor needs, oldest first.
     package var decisionFiles: [DecisionFileReference]
@@ -35,16 +37,13 @@ package final class PartitionTask {
     package internal(set) var failure: (any Error)?
     package weak var observer: (any TaskObserver)?
 
-    package private(set) var lanes: [TaskLane] = []
-    private var laneByStage: [Int: TaskLane] = [:]
-    private var filters: [Int: (filter: any SpanFilter, outputs: SpanFilterOutputs)] = [:]
-    private(set) var scrubbers: [Int: any SpanScrubber] = [:]
-    private(set) var traceStages: [Int: any TraceStage] = [:]
+    package internal(set) var lanes: [TaskLane] = []
+    var stages = TaskStages()
 
     private var scanner = OTLPScanner()
     private let batch = SpanBatch()
     /// Spans that reach each stage, by stage index; reused from record to record.
-    private var inputs: [[UInt32]]
+    var inputs: [[UInt32]]
     /// The spans of the record at hand; reused from record to record.
     private var selection: [UInt32] = []
     private(set) var rewriter = BatchRewriter()
@@ -56,8 +55,10 @@ package final class PartitionTask {
     /// Offsets below were seen before a restart: only refs that samplers still owe are processed.
     private var replayedBelow: Int64
     private var restoredStreamTime: Int64?
+    /// Used where the topic is repartitioned.
+    private var repartitionClock = RepartitionClock()
     /// Something changed since the last seal.
-    package private(set) var isDirty = false
+    package internal(set) var isDirty = false
     /// Where the partition starts is known: from the store, or from its first record. Before that there is nothing to say of
     /// it in a manifest.
     package private(set) var isPositioned: Bool
@@ -85,9 +86,11 @@ package final class PartitionTask {
         restoredStreamTime = entry?.streamTime
         decisionFiles = entry?.decisionFiles ?? []
         inputs = Array(repeating: [], count: taskPlan.plan.stages.count)
-        try makeStages(environment)
+        stages = try TaskStages(taskPlan, environment)
+        for index in taskPlan.stages where taskPlan.plan.stages[index].role == .sampler {
+            lanes.append(try makeLane(index, environment))
+        }
         for lane in lanes {
-            lane.ledger = OffsetLedger(nextOffset: position)
             if let saved = entry?.lanes.first(where: { $0.sampler == lane.name }) {
                 lane.restoredLow = saved.low
                 lane.restored = saved.done
@@ -95,31 +98,29 @@ package final class PartitionTask {
         }
     }
 
-    private func makeStages(_ environment: StageEnvironment) throws {
-        let plan = taskPlan.plan
-        for index in taskPlan.stages {
-            let stage = plan.stages[index]
-            switch stage.definition.make {
-            case .source, .sink: break
-            case .filter(let make):
-                let ports = stage.definition.outputs.filter { $0.type == .spans }.count
-                filters[index] = (try make(stage.settings, environment), SpanFilterOutputs(portCount: ports))
-            case .scrubber(let make): scrubbers[index] = try make(stage.settings, environment)
-            case .trace(let make): traceStages[index] = try make(stage.settings, environment)
-            case .sampler(let make):
-                let pending = taskPlan.lazyScrubbers(before: index).compactMap { scrubbers[$0] }
-                let context = SamplerContext(
-                    environment: environment, partition: partition, scrubbers: pending,
-                    policyVersion: plan.configurationHash(of: index))
-                let summaries = plan.stages[index].definition.outputs.firstIndex { $0.type == .summaries }
-                let isRead = summaries.map { !plan.stages[index].consumers[$0].isEmpty } ?? false
-                let lane = TaskLane(
-                    stage: index, name: stage.name, sampler: try make(stage.settings, context),
-                    ledger: OffsetLedger(nextOffset: position), wantsDropped: isRead || observer != nil, task: self)
-                lanes.append(lane)
-                laneByStage[index] = lane
-            }
+    /// A sampler with nothing in custody yet.
+    func makeLane(_ index: Int, _ environment: StageEnvironment) throws -> TaskLane {
+        let stage = taskPlan.plan.stages[index]
+        guard case .sampler(let make) = stage.definition.make else {
+            throw StageError("stage \(stage.name) is no sampler")
         }
+        let context = stages.samplerContext(index, taskPlan, environment, partition)
+        return TaskLane(
+            stage: index, name: stage.name, sampler: ordered(try make(stage.settings, context)),
+            ledger: OffsetLedger(nextOffset: position), wantsDropped: wantsDropped(index), task: self)
+    }
+
+    /// The sampler as the task feeds it.
+    func ordered(_ sampler: any Sampler) -> any Sampler {
+        settings.isRepartitioned ? TimeOrderedSampler(sampler, partition: partition) : sampler
+    }
+
+    /// Whether anyone reads the summaries of what a sampler drops.
+    func wantsDropped(_ index: Int) -> Bool {
+        let stage = taskPlan.plan.stages[index]
+        guard observer == nil else { return true }
+        guard let port = stage.definition.outputs.firstIndex(where: { $0.type == .summaries }) else { return false }
+        return !stage.consumers[port].isEmpty
     }
 
     /// Feeds decisions of before a restart to a sampler.
@@ -155,12 +156,12 @@ package final class PartitionTask {
             restoredStreamTime = nil
         }
         let before = streamTime
-        advanceStreamTime(record.timestamp, now: now)
+        let recordTime = advanceStreamTime(record, now: now)
         position = record.offset + 1
         counters.records += 1
         counters.bytes += UInt64(record.payload.count)
         let context = RecordContext(
-            partition: partition, offset: record.offset, timestamp: record.timestamp, streamTime: streamTime)
+            partition: partition, offset: record.offset, timestamp: record.timestamp, streamTime: recordTime)
 
         let problem = scan(record.payload)
         defer { batch.forget() }
@@ -178,7 +179,22 @@ package final class PartitionTask {
         }
     }
 
-    private func advanceStreamTime(_ timestamp: Int64, now: Int64) {
+    /// - Returns: the record's own time: stream time, or a later one where records are held until stream time comes to them.
+    private func advanceStreamTime(_ record: SourceRecord, now: Int64) -> Int64 {
+        if let progress = RepartitionProgress(key: record.key, payload: record.payload) {
+            // In a topic that is read as if it were any other, such a record says nothing about time.
+            guard settings.isRepartitioned else { return streamTime }
+            repartitionClock.merge(progress)
+            streamTime = max(streamTime, repartitionClock.streamTime ?? .min)
+            return streamTime
+        }
+        let timestamp = trusted(record.timestamp, now: now)
+        if settings.isRepartitioned { return max(streamTime, timestamp) }
+        streamTime = max(streamTime, timestamp)
+        return streamTime
+    }
+
+    private func trusted(_ timestamp: Int64, now: Int64) -> Int64 {
         var timestamp = timestamp
         if now == .max {
             timestamp = min(max(timestamp, 0), Self.latestTime)
@@ -188,7 +204,7 @@ package final class PartitionTask {
             timestamp = now
             counters.clampedTimestamps += 1
         }
-        streamTime = max(streamTime, timestamp)
+        return timestamp
     }
 
     struct Problem {
@@ -280,14 +296,14 @@ package final class PartitionTask {
         _ stage: Int, _ current: SpanBatch, _ record: SourceRecord, _ context: RecordContext, isReplayed: Bool
     ) {
         let plan = taskPlan.plan
-        if let lane = laneByStage[stage] {
+        if let lane = lanes.first(where: { $0.stage == stage }) {
             take(lane, current, context, isReplayed: isReplayed, offset: record.offset, stage: stage)
-        } else if let scrubber = scrubbers[stage] {
+        } else if let scrubber = stages.scrubbers[stage] {
             if taskPlan.eagerScrubbers.contains(stage) {
                 scrub(stage, scrubber, current, record, isReplayed: isReplayed)
             }
             send(inputs[stage], to: plan.stages[stage].consumers[0], isReplayed: isReplayed)
-        } else if filters[stage] != nil {
+        } else if stages.filters[stage] != nil {
             filter(stage, current, record, context, isReplayed: isReplayed)
         } else if plan.stages[stage].role == .sink, !isReplayed {
             forward(inputs[stage], of: current, to: stage, context)
@@ -333,7 +349,9 @@ package final class PartitionTask {
         _ stage: Int, _ batch: SpanBatch, _ record: SourceRecord, _ context: RecordContext, isReplayed: Bool
     ) {
         // Taken out, to be the sole owner of the lists while they change: no copies.
-        guard let filter = filters[stage]?.filter, var outputs = filters.removeValue(forKey: stage)?.outputs else {
+        guard let filter = stages.filters[stage]?.filter,
+            var outputs = stages.filters.removeValue(forKey: stage)?.outputs
+        else {
             return
         }
         outputs.clear()
@@ -356,14 +374,17 @@ package final class PartitionTask {
             send(outputs.ports[port], to: declared.consumers[index], isReplayed: isReplayed)
             port += 1
         }
-        filters[stage] = (filter, outputs)
+        stages.filters[stage] = (filter, outputs)
     }
 
     // MARK: - Time and memory
 
     /// Moves stream time by the wall clock while the partition is at its end and quiet.
     package func advanceIdle(to streamTime: Int64) {
-        guard streamTime > self.streamTime, self.streamTime != .min, position >= replayedBelow else { return }
+        // A repartitioned topic is quiet while its repartitioners are away, and then what is missing is still to come.
+        guard !settings.isRepartitioned, streamTime > self.streamTime, self.streamTime != .min,
+            position >= replayedBelow
+        else { return }
         self.streamTime = streamTime
         for lane in lanes where lane.ledger.outstandingCount > 0 {
             isDirty = true

@@ -155,6 +155,6 @@ public struct PartitioningStatus: Sendable, Equatable {
 
     /// What to change.
     public static func remedy(source: String) -> String {
-        "set partition_traces_by_id: true at the Collector's Kafka exporter"
+        "set partition_traces_by_id: true at the Collector's Kafka exporter, or keyed_by: nothing at the source \(source)"
     }
 }

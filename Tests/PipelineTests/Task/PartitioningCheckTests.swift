@@ -63,6 +63,7 @@ struct PartitioningCheckTests {
         let warning = try #require(warnings.all.first)
         #expect(warning.contains("partitions 2 and 5"))
         #expect(warning.contains("partition_traces_by_id: true"))
+        #expect(warning.contains("keyed_by: nothing at the source spans"))
     }
 
     @Test("partitions that are read one after the other are compared over ten million traces, in bounded memory")
