@@ -24,6 +24,14 @@ struct RepartitionTests {
         try run(brokers: broker.bootstrapServers, topic: "otlp_spans", workers: 2, kills: 1)
     }
 
+    @Test("keeps every error trace whole, and every span once, when partitions wait for each other (embedded broker)")
+    func aligned() throws {
+        let broker = try embeddedBroker()
+        defer { broker.close() }
+        // 8,000 records per partition: 40 s of record time come with one poll, and 10 s may be read ahead.
+        try run(brokers: broker.bootstrapServers, topic: "otlp_spans", workers: 2, kills: 0, traces: 12_000, batch: 40)
+    }
+
     @Test("keeps every error trace whole, and every span once, through a topic that it makes (separate broker)")
     func separate() throws {
         guard let broker = RealBroker.shared else { return }
@@ -42,7 +50,10 @@ struct RepartitionTests {
         return broker
     }
 
-    private func run(brokers: String, topic: String, workers: Int, kills: Int) throws {
+    /// - Parameter batch: milliseconds of spans that come in one record.
+    private func run(
+        brokers: String, topic: String, workers: Int, kills: Int, traces: UInt64 = 600, batch: Int64 = 1000
+    ) throws {
         let seed = UInt64.random(in: 0 ... .max)
         print("the backlog follows seed \(seed)")
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tailrace-repartition-\(seed)")
@@ -50,7 +61,7 @@ struct RepartitionTests {
         defer { try? FileManager.default.removeItem(at: folder) }
         try Self.pipeline(brokers: brokers, topic: topic)
             .write(to: folder.appendingPathComponent("pipeline.yaml"), atomically: true, encoding: .utf8)
-        let errorTraces = try fill(brokers: brokers, topic: topic, seed: seed)
+        let errorTraces = try fill(brokers: brokers, topic: topic, seed: seed, traces: traces, batch: batch)
 
         var running = try (0..<workers).map { try WorkerProcess(folder: folder, number: $0) }
         let store = folder.appendingPathComponent("store").path
@@ -66,7 +77,7 @@ struct RepartitionTests {
         var nextLook = nowMs()
         let isDone = try eventually(within: 150_000) {
             guard nowMs() >= nextLook else { return false }
-            nextLook = nowMs() + 500
+            nextLook = nowMs() + 1000
             guard running.allSatisfy({ ($0.metric("tailrace_spans_in_window") ?? 1) == 0 }) else { return false }
             missing = Self.missing(errorTraces, in: try StoreAudit(store: store, partitions: []))
             return missing.isEmpty
@@ -98,7 +109,9 @@ struct RepartitionTests {
     }
 
     /// Ten minutes ago, over five minutes: returns the traces with an error.
-    private func fill(brokers: String, topic: String, seed: UInt64) throws -> Set<UInt64> {
+    private func fill(
+        brokers: String, topic: String, seed: UInt64, traces: UInt64, batch: Int64
+    ) throws -> Set<UInt64> {
         struct Piece {
             var time: Int64
             var spans: (trace: UInt64, spans: ClosedRange<UInt64>, hasError: Bool)
@@ -107,11 +120,11 @@ struct RepartitionTests {
         var partitions: [[Piece]] = [[], [], [], []]
         var errorTraces: Set<UInt64> = []
         let start = WallClock.now() - 600_000
-        for trace: UInt64 in 1...600 {
+        for trace in 1...traces {
             let errorSpan: UInt64 = trace % 5 == 0 ? random.next() % 4 + 1 : 0
             if errorSpan > 0 { errorTraces.insert(trace) }
             for span: UInt64 in 1...4 {
-                let time = start + Int64(trace) * 500 + Int64(random.next() % 800)
+                let time = start + Int64(trace * 300_000 / traces) + Int64(random.next() % 800)
                 var place = Double(random.next() % 10_000) / 10_000 * Self.weights.reduce(0, +)
                 let partition = Self.weights.firstIndex { weight in
                     place -= weight
@@ -122,10 +135,10 @@ struct RepartitionTests {
         }
         let producer = try UnkeyedProducer(brokers: brokers, topic: topic, partitions: 4)
         for (number, pieces) in partitions.enumerated() {
-            // A batch per second, of several traces, as a Collector sends them.
-            let batches = Dictionary(grouping: pieces) { $0.time / 1000 }
-            for (second, batch) in batches.sorted(by: { $0.key < $1.key }) {
-                try producer.send(batch.map(\.spans), to: Int32(number), at: second * 1000 + 999)
+            // Batches of several traces, as a Collector sends them.
+            let batches = Dictionary(grouping: pieces) { $0.time / batch }
+            for (place, pieces) in batches.sorted(by: { $0.key < $1.key }) {
+                try producer.send(pieces.map(\.spans), to: Int32(number), at: (place + 1) * batch - 1)
             }
         }
         try producer.sendGarbage(to: 2, at: start + 300_000)

@@ -17,6 +17,16 @@ extension KafkaSource {
         }
     }
 
+    /// A partition that was paused when it went is still paused when it comes back (seen with librdkafka 2.0.2).
+    func startNewcomers() {
+        guard !newcomers.isEmpty else { return }
+        let ready = state.withLock { state in
+            newcomers.filter { !state.paused.contains($0) && !state.waiting.contains($0) }
+        }
+        newcomers = []
+        change(Array(ready)) { try $0.resume($1) }
+    }
+
     func noteTime(of batch: KafkaMessageBatch, _ partition: PartitionID) {
         unpositioned.remove(partition)
         guard alignment != nil, batch.count > 0 else { return }

@@ -37,6 +37,8 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     var partitionCount = 0
     /// Assigned without a start from the store, before their first record.
     var unpositioned: Set<PartitionID> = []
+    /// Assigned since the last poll.
+    var newcomers: Set<PartitionID> = []
     /// Monotonic milliseconds.
     var lastLookAround: Int64 = 0
 
@@ -75,6 +77,7 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
         while !stopping.load(ordering: .relaxed) {
             let result = consumer.poll(maxMessages: 1000, timeoutMs: 100)
             for event in result.events { handle(event, consumer, host) }
+            startNewcomers()
             for batch in result.batches { deliver(batch, consumer, host) }
             lookAround(consumer, host)
             reportEnds(consumer, host)
@@ -185,6 +188,7 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
         do {
             let starts = try host.assign(partitions.map(id))
             ends = [:]
+            newcomers.formUnion(partitions.map(id))
             unpositioned.formUnion(partitions.map(id).filter { starts[$0] == nil })
             state.withLock { state in
                 for partition in partitions { state.nextOffsets[id(partition)] = starts[id(partition)] }
@@ -214,6 +218,7 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
         for partition in partitions {
             times[id(partition)] = nil
             unpositioned.remove(id(partition))
+            newcomers.remove(id(partition))
         }
     }
 
