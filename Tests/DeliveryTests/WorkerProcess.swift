@@ -48,6 +48,12 @@ final class WorkerProcess {
         _ = wait()
     }
 
+    /// SIGSTOP: alive, but at no work, as a machine that swaps or a virtual machine that moves.
+    func freeze() { Glibc.kill(identifier, SIGSTOP) }
+
+    /// SIGCONT.
+    func thaw() { Glibc.kill(identifier, SIGCONT) }
+
     /// SIGTERM; returns the exit code, or the negative signal that ended it.
     func terminate() -> Int32 {
         Glibc.kill(identifier, SIGTERM)
@@ -82,14 +88,14 @@ final class WorkerProcess {
 
     /// The sum of a metric's samples; nil while the worker does not answer.
     func metric(_ name: String) -> Double? {
+        guard let values = samples(name), !values.isEmpty else { return nil }
+        return values.reduce(0, +)
+    }
+
+    /// A metric's samples; nil while the worker does not answer.
+    func samples(_ name: String) -> [Double]? {
         guard let text = text("/metrics") else { return nil }
-        var sum = 0.0
-        var found = false
-        for line in text.split(separator: "\n") where line.hasPrefix(name + "{") || line.hasPrefix(name + " ") {
-            guard let value = line.split(separator: " ").last.flatMap({ Double($0) }) else { continue }
-            sum += value
-            found = true
-        }
-        return found ? sum : nil
+        return text.split(separator: "\n").filter { $0.hasPrefix(name + "{") || $0.hasPrefix(name + " ") }
+            .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }
     }
 }

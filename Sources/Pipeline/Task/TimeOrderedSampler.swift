@@ -79,6 +79,10 @@ final class TimeOrderedSampler: Sampler {
 
     func restore(_ decisions: [DecisionRecord]) { sampler.restore(decisions) }
 
+    var state: [UInt8] { sampler.state }
+
+    func restore(state: [UInt8]) { sampler.restore(state: state) }
+
     func reconfigure(_ settings: StageSettings, _ context: SamplerContext) throws -> Bool {
         try sampler.reconfigure(settings, context)
     }
