@@ -115,7 +115,7 @@ public final class PipelineRunner: @unchecked Sendable {
             var reload = reloads[index]
             for (host, plan) in kept {
                 reload.taskPlans[host.name] = plan
-                reload.taskSettings[host.name] = SourceHostAdapter.taskSettings(plan)
+                reload.taskSettings[host.name] = SourceHostAdapter.taskSettings(plan, host.partitioningCheck)
             }
             let completion = Completion<Void>()
             workers[index].send(.reload(reload, completion))
@@ -162,6 +162,11 @@ public final class PipelineRunner: @unchecked Sendable {
         }
         let deadline = WallClock.monotonic() + Int64(timeout)
         return answers.flatMap { $0.wait(timeout: max(0, Int(deadline - WallClock.monotonic()))) ?? [] }
+    }
+
+    /// What is known about the keys of the sources' topics; of checked sources only.
+    public var partitioning: [(source: String, status: PartitioningStatus)] {
+        hosts.compactMap { host in host.partitioningCheck.map { (host.name, $0.status) } }
     }
 
     // MARK: - For the hosts

@@ -163,7 +163,7 @@ package final class WorkerCore {
             now - lastFlush >= settings.flushInterval || sinks.bufferedBytes >= settings.flushBytes
         {
             lastFlush = now
-            flush()
+            flush(at: time)
         }
         guard now - lastUpkeep >= 200 else { return false }
         lastUpkeep = now
@@ -242,10 +242,24 @@ package final class WorkerCore {
 
     // MARK: - Flush
 
-    private func flush() {
+    private func flush(at time: WorkerTime) {
+        noteProgress(at: time)
         guard let group = takeHeldGroup() ?? makeGroup() else { return }
         isPublishing = true
         writer.publish(group)
+    }
+
+    /// Sinks that pass stream time on hear it before they are sealed.
+    private func noteProgress(at time: WorkerTime) {
+        sinks.note(
+            tasks.values.map { owned in
+                (
+                    owned.task.taskPlan.stages,
+                    TaskProgress(
+                        partition: owned.task.partition, epoch: owned.task.epoch, streamTime: owned.task.streamTime,
+                        isAtEnd: owned.isAtEnd)
+                )
+            }, now: time.wall)
     }
 
     /// The oldest group that was sealed while the writer was busy, brought up to date: what was published meanwhile may have
@@ -339,6 +353,7 @@ package final class WorkerCore {
         } else {
             // Rows of lost partitions leave the sinks' buffers with a group that does not name the partition: they stay
             // invisible, also when the partition comes back to this worker with a new epoch.
+            noteProgress(at: time)
             if let group = takeHeldGroup() ?? makeGroup() {
                 isPublishing = true
                 writer.publish(group)

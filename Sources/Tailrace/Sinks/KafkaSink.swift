@@ -28,6 +28,9 @@ final class KafkaSink: Sink {
         self.pipeline = pipeline
     }
 
+    /// A record has one key, so it holds spans of one trace.
+    var spanGrouping: SpanGrouping { .trace(maximumBytes: .max) }
+
     func write(_ trace: KeptTrace) {
         append(key: Array(trace.summary.traceID.hex.utf8), value: trace.payload)
     }

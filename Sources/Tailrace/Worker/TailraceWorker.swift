@@ -84,8 +84,8 @@ public final class TailraceWorker: Sendable {
     public func metrics() -> String {
         WorkerMetrics(
             pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt,
-            configuration: configuration.withLock { $0 }, configurationHash: plan.configurationHash,
-            removedFiles: keeper.removedFiles
+            partitioning: runner.partitioning, configuration: configuration.withLock { $0 },
+            configurationHash: plan.configurationHash, removedFiles: keeper.removedFiles
         )
         .render()
     }
@@ -97,7 +97,7 @@ public final class TailraceWorker: Sendable {
         WorkerHealth(
             failure: runner.failureMessage, dataLosses: runner.dataLosses, sources: runner.sourceStatuses,
             degradation: runner.snapshots.flatMap(\.degradation), storeDirectory: storeDirectory,
-            spillError: totals.gauges.spillError)
+            partitioning: runner.partitioning, now: WallClock.now(), spillError: totals.gauges.spillError)
     }
 
     // MARK: -
@@ -168,7 +168,8 @@ public struct WorkerHealth: Sendable {
 
     init(
         failure: String?, dataLosses: [String], sources: [(name: String, status: SourceStatus)],
-        degradation: [DegradationStep], storeDirectory: String, spillError: String? = nil
+        degradation: [DegradationStep], storeDirectory: String,
+        partitioning: [(source: String, status: PartitioningStatus)], now: Int64, spillError: String? = nil
     ) {
         dependencies = sources.map { source in
             let detail = source.status.lastError ?? (source.status.isConnected ? "" : "not connected yet")
@@ -185,6 +186,14 @@ public struct WorkerHealth: Sendable {
         if let spillError { dependencies.append(("spill files", "degraded", spillError)) }
         if let failure { dependencies.append(("pipeline", "down", failure)) }
         for loss in dataLosses { dependencies.append(("log", "degraded", loss)) }
+        for (source, status) in partitioning where status.isSplit(now: now) {
+            dependencies.append(
+                (
+                    "partitioning of \(source)", "degraded",
+                    "\(status.splitTraces) of \(status.sampledTraces) sampled traces are in more than one partition and are "
+                        + "decided in pieces; \(PartitioningStatus.remedy(source: source))"
+                ))
+        }
         isReady = !dependencies.contains { $0.state == "down" }
     }
 

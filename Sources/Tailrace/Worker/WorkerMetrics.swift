@@ -8,6 +8,7 @@ struct WorkerMetrics {
     let sources: [(name: String, status: SourceStatus)]
     /// Milliseconds since the Unix epoch.
     let startedAt: Int64
+    let partitioning: [(source: String, status: PartitioningStatus)]
     let configuration: ConfigurationStatus
     let configurationHash: UInt32
     /// Files of the store that nobody needed any more.
@@ -221,6 +222,7 @@ struct WorkerMetrics {
         for source in sources {
             text.sample("tailrace_source_connected", [("source", source.name)], source.status.isConnected ? 1 : 0)
         }
+        keys(&text)
         process(&text)
     }
 
@@ -252,6 +254,30 @@ struct WorkerMetrics {
             "tailrace_decision_false_positive_rate", "gauge",
             "Computed chance that a new trace is taken for one that was dropped: the highest of all partitions.")
         text.sample("tailrace_decision_false_positive_rate", [], gauges.decisionFalsePositiveRate)
+    }
+
+    private func keys(_ text: inout MetricsText) {
+        text.header(
+            "tailrace_partitioning_sampled_traces_total", "counter",
+            "Traces that were checked for being in one partition, a sample of all.")
+        for (source, status) in partitioning {
+            text.sample("tailrace_partitioning_sampled_traces_total", [("source", source)], status.sampledTraces)
+        }
+        text.header(
+            "tailrace_partitioning_split_traces_total", "counter", "Those of them that were seen in two partitions.")
+        for (source, status) in partitioning {
+            text.sample("tailrace_partitioning_split_traces_total", [("source", source)], status.splitTraces)
+        }
+        text.header(
+            "tailrace_partitioning_record_keys_total", "counter", "Sightings of sampled traces by their record's key.")
+        for (source, status) in partitioning {
+            for (key, count) in [
+                ("none", status.recordsWithoutKey), ("trace_id", status.recordsKeyedByTraceID),
+                ("other", status.recordsWithOtherKey),
+            ] {
+                text.sample("tailrace_partitioning_record_keys_total", [("source", source), ("key", key)], count)
+            }
+        }
     }
 
     private func process(_ text: inout MetricsText) {
