@@ -37,9 +37,14 @@ let package = Package(
         .target(name: "TraceModel"),
         .target(name: "OTLP", dependencies: ["TraceModel", "CZstd", "CZlib"]),
         .target(name: "Kafka", dependencies: ["CLibrdkafka"]),
-        .target(name: "Pipeline", dependencies: ["TraceModel", "OTLP", .product(name: "Yams", package: "Yams")]),
+        .target(name: "Spelling"),
+        .target(
+            name: "Pipeline",
+            dependencies: ["TraceModel", "OTLP", "Spelling", .product(name: "Yams", package: "Yams")]),
         .target(name: "Patterns"),
-        .target(name: "Sampling", dependencies: ["TraceModel", "OTLP", "Pipeline", "Patterns", "CXXHash"]),
+        .target(name: "TraceQL", dependencies: ["TraceModel", "OTLP", "Patterns", "Spelling"]),
+        .target(
+            name: "Sampling", dependencies: ["TraceModel", "OTLP", "Pipeline", "Patterns", "TraceQL", "CXXHash"]),
         .target(
             name: "Scrubbing",
             dependencies: ["TraceModel", "OTLP", "Pipeline", "Patterns", .product(name: "Yams", package: "Yams")]),
@@ -49,7 +54,7 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "TraceModel", "OTLP", "Query", "Storage", "Pipeline",
+                "TraceModel", "OTLP", "Query", "Storage", "Pipeline", "Spelling",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -88,9 +93,11 @@ let package = Package(
                 "TailraceCLI", "Kafka", "Pipeline", "Storage", "OTLP", "TraceModel", "BrokerTestSupport",
             ]),
         .testTarget(
-            name: "PipelineTests", dependencies: ["Pipeline", "OTLP", "TraceModel", "Sampling", "Storage", "Tailrace"]),
+            name: "PipelineTests",
+            dependencies: ["Pipeline", "Spelling", "OTLP", "TraceModel", "Sampling", "Storage", "Tailrace"]),
         .testTarget(name: "SamplingTests", dependencies: ["Sampling", "Pipeline", "OTLP", "TraceModel"]),
         .testTarget(name: "PatternsTests", dependencies: ["Patterns"]),
+        .testTarget(name: "TraceQLTests", dependencies: ["TraceQL", "OTLP", "TraceModel"]),
         .testTarget(
             name: "ScrubbingTests", dependencies: ["Scrubbing", "OTLP", .product(name: "Yams", package: "Yams")]),
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Pipeline", "OTLP", "TraceModel", "Sampling"]),
