@@ -46,9 +46,18 @@ public struct SamplerGauges: Sendable, Equatable {
 
 /// What one policy did.
 public struct PolicyCounters: Sendable, Equatable {
+    /// `rates > errors` for the sub-policy errors of policy rates.
     public var name: String
-    /// Traces for which the policy voted to keep, whether or not another policy came first.
+    public var isSubpolicy = false
+    /// Traces that the policy was asked about.
+    public var evaluatedTraces: UInt64 = 0
+    /// Traces for which the policy voted to keep (or to drop, where that is its business), whether or not another policy
+    /// came first.
     public var matchedTraces: UInt64 = 0
+    /// Traces whose fate the policy decided: kept, dropped or refused by its limit.
+    public var decidedTraces: UInt64 = 0
+    /// Time spent voting, extrapolated from one decision in 64.
+    public var nanoseconds: UInt64 = 0
     /// Traces kept because of this policy.
     public var keptTraces: UInt64 = 0
     public var keptSpans: UInt64 = 0
