@@ -184,7 +184,7 @@ struct EvaluationTests {
         Case("{ 1 + 2 * 3 = 7 }", "GacSIrp"),
         Case("{ (1 + 2) * 3 = 9 }", "GacSIrp"),
         Case("{ 10 - 3 - 2 = 5 }", "GacSIrp"),
-        Case("{ duration * 2 > 1s }", "Gr"),
+        Case("{ duration * 3 > 1s }", "Gr"),
         Case("{ duration > 2 * 200ms }", "G"),
         Case("{ .http.status_code + .missing = nil }", "GacSIrp"),
         Case("{ .db.rows / 0 = 1 }", ""),

@@ -26,14 +26,18 @@ package final class QueryTrace {
 
     package var count: Int { spans.count }
 
-    /// Forgets the trace and keeps the memory.
+    /// A trace with more spans gives its memory back.
+    private static let keptCapacity = 4096
+
+    /// Forgets the trace and keeps the memory for the next one, unless it was huge.
     package func removeAll() {
-        spans.removeAll(keepingCapacity: true)
+        let keepsMemory = spans.count <= Self.keptCapacity
+        spans.removeAll(keepingCapacity: keepsMemory)
         startTime = .max
         endTime = 0
         rootIndex = nil
         builtTree = nil
-        seen.removeAll(keepingCapacity: true)
+        seen.removeAll(keepingCapacity: keepsMemory)
         freeOwned()
     }
 

@@ -25,6 +25,7 @@ struct TraceTree {
         childCount = left
         siblingGroup = parent
         findParents(spans)
+        cutCircles()
         number()
     }
 
@@ -44,11 +45,33 @@ struct TraceTree {
             if let found = byID[span.parentSpanID.value], found != Int32(span.index) { parent[span.index] = found }
         }
         siblingGroupCount = groups.count
-        for span in spans where parent[span.index] >= 0 { childCount[Int(parent[span.index])] += 1 }
+    }
+
+    /// Cuts circles of parents, which only mistakes and attacks have, at their first span.
+    private mutating func cutCircles() {
+        // The walk that came by, so that each span is walked once.
+        var walks = [Int32](repeating: -1, count: parent.count)
+        for start in parent.indices {
+            var span = start
+            while walks[span] < 0 {
+                walks[span] = Int32(start)
+                if parent[span] < 0 { break }
+                span = Int(parent[span])
+            }
+            guard walks[span] == Int32(start), parent[span] >= 0 else { continue }
+            var first = span
+            var next = Int(parent[span])
+            while next != span {
+                first = min(first, next)
+                next = Int(parent[next])
+            }
+            parent[first] = -1
+        }
     }
 
     private mutating func number() {
         let count = parent.count
+        for index in 0..<count where parent[index] >= 0 { childCount[Int(parent[index])] += 1 }
         // Children of each span side by side, in the order of the trace.
         var firstChild = [Int32](repeating: 0, count: count + 1)
         for index in 0..<count { firstChild[index + 1] = firstChild[index] + childCount[index] }
@@ -62,29 +85,22 @@ struct TraceTree {
         var counter: Int32 = 0
         var cursor = firstChild
         var open: [Int32] = []
-        for isCutting in [false, true] {
-            for root in 0..<count where left[root] == 0 && (isCutting || parent[root] < 0) {
-                if parent[root] >= 0 {
-                    // Only circles are left.
-                    childCount[Int(parent[root])] -= 1
-                    parent[root] = -1
+        for root in 0..<count where parent[root] < 0 {
+            open.append(Int32(root))
+            while let span = open.last.map({ Int($0) }) {
+                if left[span] == 0 {
+                    counter += 1
+                    left[span] = counter
+                    order.append(Int32(span))
                 }
-                open.append(Int32(root))
-                while let span = open.last.map({ Int($0) }) {
-                    if left[span] == 0 {
-                        counter += 1
-                        left[span] = counter
-                        order.append(Int32(span))
-                    }
-                    let child = cursor[span]
-                    if child < firstChild[span + 1] {
-                        cursor[span] += 1
-                        if left[Int(children[Int(child)])] == 0 { open.append(children[Int(child)]) }
-                    } else {
-                        counter += 1
-                        right[span] = counter
-                        open.removeLast()
-                    }
+                let child = cursor[span]
+                if child < firstChild[span + 1] {
+                    cursor[span] += 1
+                    open.append(children[Int(child)])
+                } else {
+                    counter += 1
+                    right[span] = counter
+                    open.removeLast()
                 }
             }
         }
