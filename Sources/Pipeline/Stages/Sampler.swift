@@ -23,12 +23,24 @@ public protocol Sampler: AnyObject {
     /// Decisions made before a restart or hand-over; called before the first `add`.
     func restore(_ decisions: [DecisionRecord])
 
+    /// What the sampler's policies remember besides decisions, for the manifest; empty where they remember nothing. Belongs
+    /// to the decisions made so far.
+    var state: [UInt8] { get }
+
+    /// Takes over a state from before a restart or hand-over; called before the first `add`. What cannot be read is left.
+    func restore(state: [UInt8])
+
     /// How long decisions are remembered, milliseconds of stream time.
     var decisionHorizon: Int64 { get }
 
     var gauges: SamplerGauges { get }
     /// Counters by policy, in the order of the policies; read once per second.
     var policyCounters: [PolicyCounters] { get }
+}
+
+extension Sampler {
+    public var state: [UInt8] { [] }
+    public func restore(state: [UInt8]) {}
 }
 
 /// What a sampler holds now.

@@ -31,7 +31,8 @@ package final class TaskLane: SamplerOutput {
     func entry(position: Int64) -> LaneEntry {
         var done = ledger.doneRefs()
         done.append(restored, from: position)
-        return LaneEntry(sampler: name, low: max(ledger.low, restoredLow), done: done)
+        return LaneEntry(
+            sampler: name, low: max(ledger.low, restoredLow), done: done, samplerState: sampler.state)
     }
 
     func takeDecisions() -> [DecisionRecord] {

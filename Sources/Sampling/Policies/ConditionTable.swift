@@ -35,9 +35,13 @@ final class ConditionTable {
     private var unitBits: [UInt64] = []
     private var isUnitKnown: [Bool] = []
 
+    /// The bit behind the policies' conditions: some span says how it was sampled before.
+    private let upstreamBit: Int
+
     init(_ conditions: [any SpanCondition]) {
         count = conditions.count
-        extraWords = conditions.count > 64 ? (conditions.count - 1) / 64 : 0
+        upstreamBit = conditions.count
+        extraWords = conditions.count / 64
         var byKey: [[UInt8]: [(bit: Int, condition: AttributeCondition)]] = [:]
         for (bit, condition) in conditions.enumerated() {
             if bit < 64 { allMask |= 1 << UInt64(bit) }
@@ -64,7 +68,8 @@ final class ConditionTable {
         starts[65] = keys.count
     }
 
-    var isEmpty: Bool { count == 0 }
+    /// Whether some span of the trace says how it was sampled before.
+    func hasUpstream(_ bits: ConditionBits) -> Bool { bits[upstreamBit] }
 
     // MARK: - Spans
 
@@ -79,8 +84,11 @@ final class ConditionTable {
     func observe(
         _ span: borrowing SpanHead, in batch: SpanBatch, unit: UInt32, low: UInt64, high: UnsafeMutablePointer<UInt64>?
     ) -> UInt64 {
-        if low == allMask, high == nil { return low }
         var low = low
+        if span.traceState.length != 0, !Self.isSet(upstreamBit, low, high), UpstreamCondition.isMet(span, in: batch) {
+            Self.set(upstreamBit, &low, high)
+        }
+        if low & allMask == allMask, high == nil { return low }
         if !keys.isEmpty, low & attributeMask != attributeMask || high != nil {
             addUnit(unit, span, batch, &low, high)
             if low & attributeMask != attributeMask || high != nil { scan(span, batch, &low, high) }

@@ -12,7 +12,10 @@ final class PolicyList {
         var isKept: Bool
         /// Index of the deciding policy among all nodes, or `DecisionRecord.noPolicy`.
         var policyIndex: UInt16
+        /// That a trace like this is kept, from where it began: what samplers before let through is counted in.
         var probability: Double
+        /// The part of it that this sampler adds.
+        var ownProbability: Double
         var cause: Cause
 
         enum Cause: Equatable {
@@ -39,7 +42,8 @@ final class PolicyList {
     /// The highest probability of each source of randomness; reused from trace to trace.
     private var chances: [Double]
     private let dropCount: Int
-    private let observers: [any DecisionObserver]
+    private let observers: [(PolicyNode, any DecisionObserver)]
+    private let arrivalObservers: [any ArrivalObserver]
     private let stopsAtFirstMatch: Bool
     /// Words for conditions beyond 64, by the window's index of the trace. Allocated only where a sampler has that many.
     private var extra: UnsafeMutablePointer<UInt64>?
@@ -76,14 +80,19 @@ final class PolicyList {
                 }()
         }
         chances = Array(repeating: 0, count: max(1, sources.count))
-        observers = nodes.compactMap { $0.policy as? any DecisionObserver }
+        observers = nodes.compactMap { node in (node.policy as? any DecisionObserver).map { (node, $0) } }
+        arrivalObservers = nodes.compactMap { $0.policy as? any ArrivalObserver }
     }
 
     deinit { extra?.deallocate() }
 
     // MARK: - Spans
 
-    var hasConditions: Bool { !conditions.isEmpty }
+    /// Spans of a record are about to be tested.
+    @inline(__always)
+    func spansArrive(at streamTime: Int64, decidedBy latest: Int64) {
+        for observer in arrivalObservers { observer.spansArrive(at: streamTime, decidedBy: latest) }
+    }
 
     /// A trace begins at an index of the window.
     @inline(__always)
@@ -153,15 +162,17 @@ final class PolicyList {
 
     private func decide(_ trace: TraceEvidence, _ matched: ConditionBits) -> Verdict {
         stopwatch.beginDecision()
+        var trace = trace
+        if conditions.hasUpstream(matched) { trace.upstream = UpstreamSampling(of: trace.spans) }
         var verdict = Verdict(
-            isKept: false, policyIndex: DecisionRecord.noPolicy, probability: 0, cause: .noneMatched)
+            isKept: false, policyIndex: DecisionRecord.noPolicy, probability: 0, ownProbability: 0, cause: .noneMatched)
         /// The chance that no drop policy drops a trace like this.
         var spared = 1.0
         for group in chances.indices { chances[group] = 0 }
         for (position, node) in order.enumerated() {
             let vote = node.vote(on: trace, matched: matched)
             if position < dropCount {
-                if vote == .drop { return finish(.init(.dropPolicy, node, probability: 0), trace) }
+                if vote == .drop { return finish(.init(.dropPolicy, node), trace, matched) }
                 spared *= 1 - vote.probability
                 continue
             }
@@ -177,7 +188,7 @@ final class PolicyList {
             case .limited where !verdict.isKept && verdict.cause == .noneMatched:
                 verdict.cause = .limited
                 verdict.policyIndex = UInt16(truncatingIfNeeded: creditedIndex(node))
-            case .drop: return finish(.init(.dropPolicy, node, probability: 0), trace)
+            case .drop: return finish(.init(.dropPolicy, node), trace, matched)
             case .limited, .pass: break
             }
             if verdict.isKept, stopsAtFirstMatch { break }
@@ -188,16 +199,20 @@ final class PolicyList {
             verdict.probability = 1 - chances.reduce(1) { $0 * (1 - $1) }
         }
         verdict.probability *= spared
-        return finish(verdict, trace)
+        verdict.ownProbability = verdict.probability
+        verdict.probability *= trace.upstream.probability
+        return finish(verdict, trace, matched)
     }
 
-    private func finish(_ verdict: Verdict, _ trace: TraceEvidence) -> Verdict {
+    private func finish(_ verdict: Verdict, _ trace: TraceEvidence, _ matched: ConditionBits) -> Verdict {
         var node = node(verdict.policyIndex)
         while let current = node {
             current.counters.decided &+= 1
             node = current.parent
         }
-        for observer in observers { observer.observe(trace, isKept: verdict.isKept) }
+        for (node, observer) in observers {
+            observer.observe(trace, matched: matched.of(node.firstCondition), isKept: verdict.isKept)
+        }
         return verdict
     }
 
@@ -244,7 +259,8 @@ final class PolicyList {
 
     /// The verdict on a trace that is dropped for its size.
     func tooLarge() -> Verdict {
-        Verdict(isKept: false, policyIndex: DecisionRecord.noPolicy, probability: 0, cause: .tooLarge)
+        Verdict(
+            isKept: false, policyIndex: DecisionRecord.noPolicy, probability: 0, ownProbability: 0, cause: .tooLarge)
     }
 
     var counters: [PolicyCounters] {
@@ -262,14 +278,58 @@ final class PolicyList {
         }
     }
 
+    // MARK: - State
+
+    private static let stateVersion: UInt64 = 1
+
+    /// What stateful policies remember, by their place in the list; empty where there are none.
+    var state: [UInt8] {
+        let stateful = nodes.filter { $0.policy is any StatefulPolicy }
+        if stateful.isEmpty { return [] }
+        var encoder = StateEncoder()
+        encoder.number(Self.stateVersion)
+        encoder.number(UInt64(stateful.count))
+        for node in stateful {
+            guard let policy = node.policy as? any StatefulPolicy else { continue }
+            var own = StateEncoder()
+            policy.encodeState(into: &own)
+            encoder.text(Self.stateKey(node))
+            encoder.blob(own.bytes)
+        }
+        return encoder.bytes
+    }
+
+    /// Takes over the state of policies that still stand where they stood, with the same type. What cannot be read is left.
+    func restore(_ bytes: [UInt8]) {
+        var decoder = StateDecoder(bytes)
+        guard decoder.number() == Self.stateVersion, let count = decoder.count(ofSize: 2) else { return }
+        var states: [String: [UInt8]] = [:]
+        for _ in 0..<count {
+            guard let key = decoder.text(), let state = decoder.blob() else { break }
+            states[key] = state
+        }
+        for node in nodes {
+            guard let policy = node.policy as? any StatefulPolicy, let state = states[Self.stateKey(node)] else {
+                continue
+            }
+            var own = StateDecoder(state)
+            policy.restoreState(from: &own)
+        }
+    }
+
+    private static func stateKey(_ node: PolicyNode) -> String {
+        ([String(describing: type(of: node.policy))] + node.path).joined(separator: "\u{0}")
+    }
+
     /// Whether some policy reads whole traces when it votes.
     var needsWholeTraces: Bool { nodes.contains { $0.policy.needsWholeTrace } }
 }
 
 extension PolicyList.Verdict {
-    fileprivate init(_ cause: Cause, _ node: PolicyNode, probability: Double) {
+    fileprivate init(_ cause: Cause, _ node: PolicyNode) {
         self.init(
-            isKept: false, policyIndex: UInt16(truncatingIfNeeded: node.index), probability: probability, cause: cause)
+            isKept: false, policyIndex: UInt16(truncatingIfNeeded: node.index), probability: 0, ownProbability: 0,
+            cause: cause)
     }
 }
 

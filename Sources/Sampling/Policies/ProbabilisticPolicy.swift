@@ -11,10 +11,12 @@ public final class ProbabilisticPolicy: SamplingPolicy {
     private let saltState: UInt64
     private let threshold: UInt64
     private let probability: Double
+    public let randomness: String?
 
     public init(name: String, percentage: Double, salt: String) {
         self.name = name
         let salt = salt.isEmpty ? Self.defaultSalt : salt
+        randomness = "hash \(salt)"
         saltState = salt.utf8.reduce(FNV1a.offsetBasis) { FNV1a.add($1, to: $0) }
         threshold = Self.threshold(percentage: percentage)
         probability = Swift.min(1, Swift.max(0, percentage / 100))

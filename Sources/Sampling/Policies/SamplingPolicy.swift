@@ -43,7 +43,19 @@ public protocol StatefulPolicy: SamplingPolicy {
 /// A policy that learns from every decision of its sampler, whichever policy made it.
 public protocol DecisionObserver: SamplingPolicy {
     /// Called once per decided trace, after the verdict.
-    func observe(_ trace: TraceEvidence, isKept: Bool)
+    ///
+    /// - Parameter matched: as for `vote`.
+    func observe(_ trace: TraceEvidence, matched: ConditionBits, isKept: Bool)
+}
+
+/// A policy whose conditions depend on when spans arrive.
+public protocol ArrivalObserver: SamplingPolicy {
+    /// Called before the spans of a record are tested.
+    ///
+    /// - Parameters:
+    ///   - streamTime: milliseconds since the Unix epoch.
+    ///   - latest: no trace that has one of them is decided later.
+    func spansArrive(at streamTime: Int64, decidedBy latest: Int64)
 }
 
 /// A condition that one span meets or does not.
@@ -65,6 +77,8 @@ public struct TraceEvidence {
     public var hasRoot: Bool
     /// Stream time of the decision, milliseconds since the Unix epoch. Not quite monotonic: see `StreamClock`.
     public var decidedAt: Int64
+    /// What samplers before this one say of the trace.
+    public var upstream = UpstreamSampling()
     /// Its spans, read only on demand; valid during the vote.
     public var spans: any TraceSpans
 

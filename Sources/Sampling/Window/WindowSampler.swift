@@ -55,6 +55,7 @@ public final class WindowSampler: Sampler {
         advance(to: context.streamTime, output: output)
         unitIndices.removeAll(keepingCapacity: true)
         unitIndices.append(contentsOf: repeatElement(RunPool.none, count: batch.units.count))
+        policies.spansArrive(at: streamTime, decidedBy: streamTime &+ settings.max &+ 2 &* settings.tick)
         let heads = batch.heads
         var lastID = TraceID(high: 0, low: 0)
         var lastIndex = TraceTable.none
@@ -120,10 +121,8 @@ public final class WindowSampler: Sampler {
         if head.endTime > table[index].endTime { table[index].endTime = head.endTime }
         table[index].statusSeen |= 1 << head.status
         if head.isError { table[index].errorCount &+= 1 }
-        if policies.hasConditions {
-            table[index].matched = policies.observe(
-                head, in: batch, unit: unit, of: index, matched: table[index].matched)
-        }
+        table[index].matched = policies.observe(
+            head, in: batch, unit: unit, of: index, matched: table[index].matched)
         if isFirst || isFirstRoot {
             table[index].rootRun = run
             table[index].rootPosition = position
@@ -291,6 +290,10 @@ public final class WindowSampler: Sampler {
     public func restore(_ decisions: [DecisionRecord]) {
         for decision in decisions { memory.remember(decision) }
     }
+
+    public var state: [UInt8] { policies.state }
+
+    public func restore(state: [UInt8]) { policies.restore(state) }
 
     // MARK: - Decisions
 

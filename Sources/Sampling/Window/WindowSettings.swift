@@ -15,6 +15,8 @@ public struct WindowSettings: Sendable, Equatable {
     public var droppedAboveBytes: UInt64 = .max
     /// The Collector's `sample_on_first_match`: policies behind the first that keeps a trace are not asked.
     public var stopsAtFirstMatch = false
+    /// Kept spans say how they were sampled: see `SpanAnnotation`.
+    public var annotates = false
     /// How long decisions are remembered.
     public var decisionHorizon: Int64 = 3_600_000
 
