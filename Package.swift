@@ -44,7 +44,8 @@ let package = Package(
         .target(name: "Patterns"),
         .target(name: "TraceQL", dependencies: ["TraceModel", "OTLP", "Patterns", "Spelling"]),
         .target(
-            name: "Sampling", dependencies: ["TraceModel", "OTLP", "Pipeline", "Patterns", "TraceQL", "CXXHash"]),
+            name: "Sampling",
+            dependencies: ["TraceModel", "OTLP", "Pipeline", "Patterns", "Spelling", "TraceQL", "CXXHash"]),
         .target(
             name: "Scrubbing",
             dependencies: ["TraceModel", "OTLP", "Pipeline", "Patterns", .product(name: "Yams", package: "Yams")]),
@@ -95,7 +96,7 @@ let package = Package(
         .testTarget(
             name: "PipelineTests",
             dependencies: ["Pipeline", "Spelling", "OTLP", "TraceModel", "Sampling", "Storage", "Tailrace"]),
-        .testTarget(name: "SamplingTests", dependencies: ["Sampling", "Pipeline", "OTLP", "TraceModel"]),
+        .testTarget(name: "SamplingTests", dependencies: ["Sampling", "Pipeline", "TraceQL", "OTLP", "TraceModel"]),
         .testTarget(name: "PatternsTests", dependencies: ["Patterns"]),
         .testTarget(name: "TraceQLTests", dependencies: ["TraceQL", "OTLP", "TraceModel"]),
         .testTarget(

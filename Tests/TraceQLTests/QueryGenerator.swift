@@ -44,7 +44,8 @@ struct QueryGenerator {
             case 1:
                 let ofParent = chance(20)
                 let scopes: [AttributeScope] = ofParent ? [.any, .span, .resource] : Array(AttributeScope.allCases)
-                return FieldExpression(.attribute(AttributeReference(pick(scopes), pick(Self.names), ofParent: ofParent)))
+                return FieldExpression(
+                    .attribute(AttributeReference(pick(scopes), pick(Self.names), ofParent: ofParent)))
             default:
                 let intrinsic = pick(Array(Intrinsic.allCases))
                 let ofParent = Intrinsic.ofParent.contains(intrinsic) && chance(30)
@@ -82,7 +83,8 @@ struct QueryGenerator {
     private mutating func anyScalar(_ depth: Int) -> ScalarExpression {
         if depth == 0 || chance(50) {
             if chance(30) {
-                return ScalarExpression(.literal(pick([.int(3), .int(-3), .float(0.5), .duration(1_000_000), .duration(-5)])))
+                return ScalarExpression(
+                    .literal(pick([.int(3), .int(-3), .float(0.5), .duration(1_000_000), .duration(-5)])))
             }
             if chance(20) { return ScalarExpression(.pipeline(anyStages(1), anyAggregate())) }
             return ScalarExpression(.aggregate(anyAggregate()))
@@ -192,7 +194,8 @@ struct QueryGenerator {
             return FieldExpression(
                 .binary(chance(50) ? .matches : .doesNotMatch, string(), FieldExpression(.literal(.string(pattern)))))
         case 6:
-            let field = chance(70) ? attribute() : FieldExpression(.intrinsic(pick([.parentID, .eventName]), ofParent: false))
+            let field =
+                chance(70) ? attribute() : FieldExpression(.intrinsic(pick([.parentID, .eventName]), ofParent: false))
             return FieldExpression(.binary(chance(50) ? .equal : .notEqual, field, FieldExpression(.literal(.null))))
         case 7:
             if chance(50) {
@@ -238,7 +241,9 @@ struct QueryGenerator {
             case 2, 3:
                 let function = pick(Array(AggregateFunction.allCases))
                 var field: FieldExpression?
-                if function != .count { field = chance(50) ? attribute() : FieldExpression(.intrinsic(.duration, ofParent: false)) }
+                if function != .count {
+                    field = chance(50) ? attribute() : FieldExpression(.intrinsic(.duration, ofParent: false))
+                }
                 let literal: FieldLiteral = pick([.int(0), .int(1), .int(2), .float(1.5), .duration(2)])
                 stages.append(
                     .scalarFilter(
@@ -259,7 +264,9 @@ struct QueryGenerator {
         case 2, 3, 4: .int(Int64.random(in: -2...4, using: &random))
         case 5: .double(pick([0.5, 1, 2, -1.5]))
         case 6: .bool(chance(50))
-        case 7: .array((0..<Int.random(in: 0...3, using: &random)).map { _ in .int(Int64.random(in: 0...3, using: &random)) })
+        case 7:
+            .array(
+                (0..<Int.random(in: 0...3, using: &random)).map { _ in .int(Int64.random(in: 0...3, using: &random)) })
         case 8: .array([.string(pick(["x", "y"])), .string("xy")])
         case 9: .map([Attribute("a", .int(1))])
         case 10: .empty
@@ -282,10 +289,12 @@ struct QueryGenerator {
             // The second resource has every other span; without it these are missing.
             let spans = ids.filter { $0 % 2 == UInt64(part) }
             return ResourceSpans(
-                resource: Resource(attributes: attributes() + [Attribute("service.name", .string(pick(["svc", "x"])))]),
+                resource: Resource(
+                    attributes: attributes() + [Attribute("service.name", .string(pick(["svc", "x"])))]),
                 scopeSpans: [
                     ScopeSpans(
-                        scope: InstrumentationScope(name: pick(["x", ""]), version: pick(["", "1"]), attributes: attributes()),
+                        scope: InstrumentationScope(
+                            name: pick(["x", ""]), version: pick(["", "1"]), attributes: attributes()),
                         spans: spans.map { span($0, count) })
                 ])
         }

@@ -10,7 +10,8 @@ struct QueryPlanTests {
         "per span",
         arguments: [
             ("{ status = error }", 1), ("{ }", 1), ("{ .a } | { .b }", 1), ("{ .a } && { .b }", 2),
-            ("{ .a } || { .b } && { .a }", 2), ("({ .a } && { .b }) | { .c }", 4), ("{ .a } | select(.b) | coalesce()", 1),
+            ("{ .a } || { .b } && { .a }", 2), ("({ .a } && { .b }) | { .c }", 4),
+            ("{ .a } | select(.b) | coalesce()", 1),
             ("{ resource.service.name = \"checkout\" && duration > 800ms }", 1), ("({ .a } | { .b }) || { .c }", 2),
         ])
     func perSpan(_ query: String, _ count: Int) throws {
@@ -26,7 +27,8 @@ struct QueryPlanTests {
         arguments: [
             ("{ } > { }", "\">\" looks at how spans are related"), ("{ .a } | count() > 1", "it compares an aggregate"),
             ("{ } | by(.a)", "it groups spans with by()"), ("{ trace:duration > 1s }", "trace:duration is known with"),
-            ("{ parent.a = 1 }", "parent.a is of the span's parent"), ("{ childCount > 3 }", "span:childCount depends on"),
+            ("{ parent.a = 1 }", "parent.a is of the span's parent"),
+            ("{ childCount > 3 }", "span:childCount depends on"),
             ("{ parent.duration > 1s }", "parent.duration is of the span's parent"), ("{ } | rate()", "a metric"),
             ("({ .a } | count() > 1) || { .b }", "it compares an aggregate"),
         ])

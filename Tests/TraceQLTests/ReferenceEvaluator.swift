@@ -67,7 +67,9 @@ struct ReferenceEvaluator {
 
     // MARK: - Stages
 
-    func evaluate(_ query: TraceQLQuery) -> [[Int]] { entries.isEmpty ? [] : run(query.stages, [Array(entries.indices)]) }
+    func evaluate(_ query: TraceQLQuery) -> [[Int]] {
+        entries.isEmpty ? [] : run(query.stages, [Array(entries.indices)])
+    }
 
     private func run(_ stages: [QueryStage], _ spansets: [[Int]]) -> [[Int]] {
         var spansets = spansets
@@ -237,7 +239,9 @@ struct ReferenceEvaluator {
         }
     }
 
-    private func anyHolds(_ left: FieldExpression, _ binary: FieldOperator, _ right: FieldExpression, _ span: Int) -> Bool {
+    private func anyHolds(
+        _ left: FieldExpression, _ binary: FieldOperator, _ right: FieldExpression, _ span: Int
+    ) -> Bool {
         values(left, span).contains { leftValue in
             values(right, span).contains { holds(leftValue, binary, $0) }
         }
@@ -333,6 +337,7 @@ struct ReferenceEvaluator {
     }
 
     private func holds(_ left: Value, _ binary: FieldOperator, _ right: Value) -> Bool {
+        if left == .absent || right == .absent { return false }
         let isNegative = binary == .notEqual || binary == .doesNotMatch
         let positive: FieldOperator = binary == .notEqual ? .equal : binary == .doesNotMatch ? .matches : binary
         func elements(_ value: Value) -> [Value] {

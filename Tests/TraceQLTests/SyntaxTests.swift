@@ -9,7 +9,8 @@ struct SyntaxTests {
         "{ }", "{}", "{ true }", "{ .a }", "{ !.a }", "{ !(.a = 1) && .b }", "{ -.a = 2 }", "{ \"x\" =~ \"x\" }",
         "{ 1 <= 1.1 }", "{ 1 < 1h }", "{ .a + 1 = 2 }", "{ .a ^ 2 > 4 }", "{ 1 = childCount }", "{ .a = .b }",
         "{ status = error }", "{ kind = consumer }", "{ event:timeSinceStart > 1s }", "{ statusMessage =~ `.*` }",
-        "{ .a = nil }", "{ nil = .a }", "{ name != nil }", "{ nil = nil }", "{ parent = nil }", "{ span:parentID = nil }",
+        "{ .a = nil }", "{ nil = .a }", "{ name != nil }", "{ nil = nil }", "{ parent = nil }",
+        "{ span:parentID = nil }",
         "{ parent.resource.a && true }", "{ parent.span.a > 3 }", "{ parent.duration = 1h }",
         "{ span.\"a b\".c = 1 }", "{ resource.\"quo\\\"te\" = 1 }", "{ .a-b = 1 }", "{ .http/x = 1 }",
         "{ .a.\"b c\".d != 3 }", "{ true } // comment", "{ /* comment */ true }", "{ .a >= 1.5s }", "{ .a = .5 }",
@@ -35,7 +36,8 @@ struct SyntaxTests {
     }
 
     static let refused = [
-        "", " ", "true", "[ true ]", "( true )", "{ . }", "{ < }", "{ .a < }", "{ .a < 3", "{ (.a < 3 }", "{ .a < 3 } }",
+        "", " ", "true", "[ true ]", "( true )", "{ . }", "{ < }", "{ .a < }", "{ .a < 3", "{ (.a < 3 }",
+        "{ .a < 3 } }",
         "{ attribute = 4 }", "{ .a == 4 }", "{ span. }", "{ .\"\" = 1 }", "{ } + { }", "{ } = { }", "{ } <= { }",
         "{ } { }", "{ .a .b }", "{ .a 3 }", "{ \"open }", "{ `open }", "{ .\"open }", "{ /* open }", "{ \"\\d\" = .a }",
         "{ .a = 99999999999999999999 }", "{ .a = 1e999 }", "{ duration > 300000000h }", "{ duration > 5x }",
@@ -51,7 +53,8 @@ struct SyntaxTests {
         // Types.
         "{ status }", "{ ok }", "{ 1.1 }", "{ 1h }", "{ \"foo\" }", "{ 1 + 1 }", "{ .a + .b }", "{ nil }", "{ parent }",
         "{ 1 + \"foo\" = 1 }", "{ 1 - true = 1 }", "{ 1 / ok = 1 }", "{ 1 ^ name = 1 }", "{ 1 = \"foo\" }",
-        "{ 1 != true }", "{ 1 > ok }", "{ 1 = name }", "{ 1 =~ \"2\" }", "{ .a =~ 2 }", "{ .a =~ .b }", "{ 1 && \"foo\" }",
+        "{ 1 != true }", "{ 1 > ok }", "{ 1 = name }", "{ 1 =~ \"2\" }", "{ .a =~ 2 }", "{ .a =~ .b }",
+        "{ 1 && \"foo\" }",
         "{ .a || ok }", "{ true || 1.1 }", "{ status > ok }", "{ kind < consumer }", "{ true < false }",
         "{ traceDuration > \"x\" }", "{ rootName != 3.2 }", "{ \"foo\" = childCount }", "{ nestedSetLeft = \"x\" }",
         "{ .a =~ \"[\" }", "{ .a !~ `(` }", "{ -true }", "{ -\"foo\" = \"bar\" }", "{ -name = \"foo\" }",
@@ -106,7 +109,8 @@ struct SyntaxTests {
     @Test(
         "the formatter writes one text for all spellings",
         arguments: [
-            ("{}", "{ }"), ("{true}", "{ true }"), ("{ (((.a))) }", "{ .a }"), ("{ span:duration>90s }", "{ duration > 1m30s }"),
+            ("{}", "{ }"), ("{true}", "{ true }"), ("{ (((.a))) }", "{ .a }"),
+            ("{ span:duration>90s }", "{ duration > 1m30s }"),
             ("{ trace:rootName=`a\"b` }", "{ trace:rootName = \"a\\\"b\" }"), ("{ .\"a.b\" }", "{ .a.b }"),
             ("{ .\"5\" }", "{ .\"5\" }"), ("{ parent.\"name\" = 1 }", "{ parent.\"name\" = 1 }"),
             ("{ .a = 1 || (.b && .c) }", "{ .a = 1 || (.b && .c) }"), ("({.a}|count()>1)", "({ .a } | count() > 1)"),

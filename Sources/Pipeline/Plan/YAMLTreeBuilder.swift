@@ -73,7 +73,8 @@ struct YAMLTreeBuilder {
     }
 
     /// Where the lines of a scalar's text begin; empty unless the file has the very same characters there.
-    private func textLines(_ text: String, _ style: Node.Scalar.Style, at location: SourceLocation) -> [SourceLocation] {
+    private func textLines(_ text: String, _ style: Node.Scalar.Style, at location: SourceLocation) -> [SourceLocation]
+    {
         var place = location
         switch style {
         case .literal:

@@ -32,8 +32,10 @@ extension BuiltInPolicies {
             }
         },
         make: { name, settings in
-            // A checked query parses.
+            // A checked query parses; one that was not checked finds nothing.
+            let nothing = TraceQLQuery(
+                stages: [.spansets(SpansetExpression(.filter(FieldExpression(.literal(.bool(false))))))])
             let query = try? TraceQLQuery.checked(settings.string("query") ?? "").get()
-            return TraceQLPolicy(name: name, query: query ?? TraceQLQuery(stages: []))
+            return TraceQLPolicy(name: name, query: query ?? nothing)
         })
 }

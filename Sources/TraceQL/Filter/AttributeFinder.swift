@@ -3,8 +3,8 @@ import OTLP
 
 /// Finds attributes in OTLP bytes by key, decoding nothing but the value that is wanted.
 ///
-/// Agrees with `AttributeLookup` on every input; this one compares keys before it looks at values, since a filter asks for
-/// one key among many.
+/// Agrees with `AttributeLookup` on everything that the scanner accepts; this one compares keys before it looks at values,
+/// since a filter asks for one key among many.
 enum AttributeFinder {
     /// The value of the first attribute with this key. Malformed bytes count as absent: the scanner has reported them.
     ///

@@ -29,6 +29,7 @@ extension FieldValue {
     /// Whether `left comparison right` holds. With an array, `!=` holds when no element is equal, everything else when some
     /// element meets it.
     static func compare(_ left: FieldValue, _ comparison: FieldOperator, _ right: FieldValue) -> Bool {
+        if left.isAbsent || right.isAbsent { return false }
         if case .array(let elements) = left {
             return anyElement(of: elements, comparison) {
                 compare($0, comparison == .notEqual ? .equal : comparison, right)

@@ -225,7 +225,7 @@ struct Lexer {
             "intrinsic", "\(scope):\(name)", at: start..<position, among: names.keys.map { "\(scope):\($0)" }.sorted())
         // `trace:name` is no typo of anything, but another scope may have it.
         if problem.suggestion == nil {
-            problem.suggestion = Intrinsic.scoped.keys.sorted().first { Intrinsic.scoped[$0]?[name] != nil }
+            problem.suggestion = Lexer.scopes.first { Intrinsic.scoped[$0]?[name] != nil }
                 .map { "\($0):\(name)" }
         }
         throw problem

@@ -23,7 +23,15 @@ extension QueryParser {
         {
             let operatorRange = token.range
             advance()
-            let right = try field(binary.isRightAssociative ? binary.precedence - 1 : binary.precedence)
+            let right: FieldExpression
+            if binary.isRightAssociative {
+                // Each one of a chain calls the next.
+                try enter()
+                defer { nesting -= 1 }
+                right = try field(binary.precedence - 1)
+            } else {
+                right = try field(binary.precedence)
+            }
             left = FieldExpression(.binary(binary, left, right), at: start..<previousEnd)
             try checkDepth(left.depth, operatorRange)
         }

@@ -122,11 +122,15 @@ extension QueryParser {
             }
             advance()
             try require("=", "in with(…)")
+            let isNegative = take("-")
             let value = try primaryField("in with(…)")
             guard case .literal(let literal) = value.node else {
                 throw QueryProblem("a hint's value is a literal", at: value.range)
             }
-            hints.append(QueryHint(name, literal))
+            if isNegative, literal.negated == nil {
+                throw QueryProblem("\"-\" needs a number", at: value.range)
+            }
+            hints.append(QueryHint(name, isNegative ? literal.negated ?? literal : literal))
         } while take(",")
         try require(")", "in with(…)")
         return hints

@@ -236,13 +236,15 @@ struct QueryParser {
                 left = .spansets(combined)
             case .scalar(let leftNumber):
                 guard let binary = FieldOperator(rawValue: sign) else { return left }
-                if binary == .and || binary == .or || binary == .matches || binary == .doesNotMatch {
-                    throw QueryProblem("\"\(sign)\" does not combine numbers", at: operatorRange)
-                }
                 guard binary.precedence > minimum || binary.isRightAssociative && binary.precedence == minimum else {
                     return left
                 }
+                if binary == .and || binary == .or || binary == .matches || binary == .doesNotMatch {
+                    throw QueryProblem("\"\(sign)\" does not combine numbers", at: operatorRange)
+                }
                 advance()
+                try enter()
+                defer { nesting -= 1 }
                 guard case .scalar(let right) = try expression(binary.precedence) else {
                     throw QueryProblem("\"\(sign)\" needs a number on its right", at: operatorRange)
                 }
