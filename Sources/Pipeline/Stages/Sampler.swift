@@ -30,6 +30,12 @@ public protocol Sampler: AnyObject {
     /// Takes over a state from before a restart or hand-over; called before the first `add`. What cannot be read is left.
     func restore(state: [UInt8])
 
+    /// Takes over new settings between two records. Open traces and remembered decisions stay; what is decided from here on
+    /// is decided by the new settings, with their version.
+    ///
+    /// - Returns: false where the sampler cannot: it then decides all it holds, and a new one takes its place.
+    func reconfigure(_ settings: StageSettings, _ context: SamplerContext) throws -> Bool
+
     /// How long decisions are remembered, milliseconds of stream time.
     var decisionHorizon: Int64 { get }
 
@@ -41,6 +47,7 @@ public protocol Sampler: AnyObject {
 extension Sampler {
     public var state: [UInt8] { [] }
     public func restore(state: [UInt8]) {}
+    public func reconfigure(_ settings: StageSettings, _ context: SamplerContext) throws -> Bool { false }
 }
 
 /// What a sampler holds now.

@@ -204,7 +204,7 @@ public final class WindowSampler: Sampler {
                 reason: "late span of a kept trace")
             let trace = assembler.assembleLate(
                 head, bytes: batch.bytes(head.message), unit: unit, units: units, decision: decision,
-                partition: self.context.partition)
+                annotation: annotation(decision, ownProbability: nil), partition: self.context.partition)
             output.kept(trace, duplicates: 0)
         }
         output.done(offset: context.offset, firstIndex: spanIndex, count: 1)
@@ -366,8 +366,10 @@ public final class WindowSampler: Sampler {
         _ state: TraceState, _ record: DecisionRecord, _ verdict: PolicyList.Verdict, _ output: any SamplerOutput
     ) {
         let decision = decision(record, verdict.cause)
+        let annotation = annotation(decision, ownProbability: verdict.ownProbability)
         let assembled = assembler.assemble(
-            state, runs: runs, arena: arena, units: units, decision: decision, partition: context.partition)
+            state, runs: runs, arena: arena, units: units, decision: decision, annotation: annotation,
+            partition: context.partition)
         policies.countKept(
             policyIndex: record.policyIndex, spans: assembled.trace.summary.spanCount,
             bytes: assembled.trace.summary.byteCount)
@@ -378,7 +380,8 @@ public final class WindowSampler: Sampler {
         late.rootRun = RunPool.none
         late.rootSeen = .max
         let assembledLate = assembler.assemble(
-            late, runs: runs, arena: arena, units: units, decision: decision, partition: context.partition)
+            late, runs: runs, arena: arena, units: units, decision: decision, annotation: annotation,
+            partition: context.partition)
         var trace = assembledLate.trace
         trace.isLate = true
         output.kept(trace, duplicates: assembledLate.duplicates)
@@ -404,6 +407,12 @@ public final class WindowSampler: Sampler {
         guard state.firstRun != RunPool.none else { return (-1, -1) }
         // Runs are chained in order of arrival, which is the order of offsets.
         return (runs[state.firstRun].offset, runs[state.lastRun].offset)
+    }
+
+    private func annotation(_ decision: Decision, ownProbability: Double?) -> SpanAnnotation? {
+        guard settings.annotates else { return nil }
+        return SpanAnnotation(
+            policy: decision.policy, probability: decision.probability, ownProbability: ownProbability)
     }
 
     private func decision(_ record: DecisionRecord, _ cause: PolicyList.Verdict.Cause) -> Decision {
