@@ -12,7 +12,9 @@ struct Main {
         case "drain" where arguments.count == 3: try KafkaBenchmarks.drain(Array(arguments.dropFirst()))
         case "watch" where arguments.count == 3: try KafkaBenchmarks.watch(Array(arguments.dropFirst()))
         default:
-            print("usage: TailraceBench memory | traceql | produce BROKERS TOPIC TRACES | drain BROKERS TOPIC | watch PORT SPANS")
+            print(
+                "usage: TailraceBench memory | traceql | produce BROKERS TOPIC TRACES | drain BROKERS TOPIC | watch PORT SPANS"
+            )
             exit(2)
         }
     }

@@ -96,6 +96,10 @@ struct ProblemTests {
             ("{ .a } | by(.b) | { } > { }", "merge them with | coalesce()"),
             ("count() > 3 && { }", "put the parts into a pipeline with |"),
             ("{ } | compere({ })", "Did you mean \"compare\"?"),
+            (
+                "{ kind = \"server\" }",
+                "1:3: error: kind is a kind and \"server\" is a string: they never compare; write server without quotes"
+            ),
             ("", "1:1: error: the query is empty"),
         ])
     func message(_ query: String, _ part: String) {

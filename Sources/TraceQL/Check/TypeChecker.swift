@@ -210,7 +210,15 @@ struct TypeChecker {
             leftType == rightType || leftType == .attribute || rightType == .attribute
             || leftType.isNumeric && rightType.isNumeric
         guard isComparable else {
-            report("\(left) is \(leftType.phrase) and \(right) is \(rightType.phrase): they never compare", at: range)
+            var message = "\(left) is \(leftType.phrase) and \(right) is \(rightType.phrase): they never compare"
+            // `kind = "server"`: statuses and kinds are written without quotes.
+            for (operand, other) in [(left, rightType), (right, leftType)] {
+                guard case .literal(.string(let text)) = operand.node else { continue }
+                if let meant = QueryParser.literalWords[text], meant.type == other {
+                    message += "; write \(text) without quotes"
+                }
+            }
+            report(message, at: range)
             return
         }
         for (operand, type) in [(left, leftType), (right, rightType)]

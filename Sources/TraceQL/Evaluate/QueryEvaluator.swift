@@ -24,11 +24,11 @@ package final class QueryEvaluator {
         var attributes: [Spanset.Attribute] = []
     }
 
-    private let program = FilterProgram()
-    private var stages: [StageNode] = []
+    private let program: FilterProgram
+    private let stages: [StageNode]
     /// The fields of all `select` stages, each once.
     package let columns: [FieldExpression]
-    private var columnNodes: [Int] = []
+    private let columnNodes: [Int]
 
     /// - Parameter query: parsed and checked; its metrics are not evaluated here.
     package init(_ query: TraceQLQuery) {
@@ -37,36 +37,51 @@ package final class QueryEvaluator {
             for field in fields where !columns.contains(field) { columns.append(field) }
         }
         self.columns = columns
-        columnNodes = columns.map { program.add($0) }
-        stages = query.stages.compactMap { compile($0) }
+        var compiler = FilterCompiler()
+        var columnNodes: [Int] = []
+        for column in columns { columnNodes.append(compiler.add(column)) }
+        self.columnNodes = columnNodes
+        stages = Self.compile(query.stages, &compiler)
+        program = FilterProgram(compiler)
     }
 
     // MARK: - Compiling
 
-    private func compile(_ stage: QueryStage) -> StageNode? {
+    private static func compile(_ stages: [QueryStage], _ compiler: inout FilterCompiler) -> [StageNode] {
+        var nodes: [StageNode] = []
+        for stage in stages {
+            if let node = compile(stage, &compiler) { nodes.append(node) }
+        }
+        return nodes
+    }
+
+    private static func compile(_ stage: QueryStage, _ compiler: inout FilterCompiler) -> StageNode? {
         switch stage {
-        case .spansets(let expression): return .spansets(compile(expression))
+        case .spansets(let expression): return .spansets(compile(expression, &compiler))
         case .coalesce: return .coalesce
         case .select: return nil
-        case .group(let field): return .group(program.add(field), name: QueryFormatter.text(stage))
+        case .group(let field): return .group(compiler.add(field), name: QueryFormatter.text(stage))
         case .scalarFilter(let filter):
             // The type checker lets no other form through.
             guard case .aggregate(let aggregate) = filter.left.node, case .literal(let literal) = filter.right.node
             else {
                 return nil
             }
+            var field: Int?
+            if let expression = aggregate.field { field = compiler.add(expression) }
             return .aggregate(
-                aggregate.function, field: aggregate.field.map { program.add($0) }, filter.comparison,
-                program.constant(literal), name: QueryFormatter.text(aggregate))
+                aggregate.function, field: field, filter.comparison, compiler.constant(literal),
+                name: QueryFormatter.text(aggregate))
         }
     }
 
-    private func compile(_ expression: SpansetExpression) -> SpansetNode {
+    private static func compile(_ expression: SpansetExpression, _ compiler: inout FilterCompiler) -> SpansetNode {
         switch expression.node {
         case .filter(nil): .all
-        case .filter(let condition?): .filter(program.add(condition))
-        case .operation(let binary, let left, let right): .operation(binary, compile(left), compile(right))
-        case .pipeline(let stages): .pipeline(stages.compactMap { compile($0) })
+        case .filter(let condition?): .filter(compiler.add(condition))
+        case .operation(let binary, let left, let right):
+            .operation(binary, compile(left, &compiler), compile(right, &compiler))
+        case .pipeline(let stages): .pipeline(compile(stages, &compiler))
         }
     }
 

@@ -23,8 +23,10 @@ package struct SpanView {
     var index: Int = 0
 
     /// A span that the scanner has just found.
+    ///
+    /// - Parameter withUnit: whether resource and scope are wanted.
     @inline(__always)
-    package init(_ head: borrowing SpanHead, in batch: SpanBatch) {
+    package init(_ head: borrowing SpanHead, in batch: SpanBatch, withUnit: Bool = true) {
         message = batch.bytes(head.message)
         name = batch.bytes(head.name)
         attributes = batch.bytes(head.attributes)
@@ -35,9 +37,13 @@ package struct SpanView {
         endTime = head.endTime
         kind = head.kind
         status = head.status
-        let unit = Int(head.unit)
-        resource = unit < batch.units.count ? batch.bytes(batch.units[unit].resource) : Self.nothing
-        scope = unit < batch.units.count ? batch.bytes(batch.units[unit].scope) : Self.nothing
+        resource = Self.nothing
+        scope = Self.nothing
+        if withUnit, Int(head.unit) < batch.units.count {
+            let unit = batch.units[Int(head.unit)]
+            resource = batch.bytes(unit.resource)
+            scope = batch.bytes(unit.scope)
+        }
     }
 
     /// A span that was accepted by the scanner before; what is malformed keeps its default.
