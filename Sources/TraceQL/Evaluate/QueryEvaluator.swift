@@ -132,7 +132,8 @@ package final class QueryEvaluator {
         switch node {
         case .all: return [group]
         case .filter(let condition):
-            let spans = group.spans.filter { program.isTrue(condition, trace.spans[Int($0)], in: trace) }
+            let views = trace.spans
+            let spans = group.spans.filter { program.isTrue(condition, views[Int($0)], in: trace) }
             return spans.isEmpty ? [] : [Group(spans: spans, attributes: group.attributes)]
         case .pipeline(let stages): return apply(stages, [group], trace)
         case .operation(let binary, let left, let right):
@@ -171,8 +172,9 @@ package final class QueryEvaluator {
     private func split(_ group: Group, by field: Int, _ name: String, _ trace: QueryTrace) -> [Group] {
         var places: [QueryValue: Int] = [:]
         var result: [Group] = []
+        let views = trace.spans
         for span in group.spans {
-            let value = QueryValue(program.value(field, trace.spans[Int(span)], in: trace))
+            let value = QueryValue(program.value(field, views[Int(span)], in: trace))
             if let place = places[value] {
                 result[place].spans.append(span)
             } else {
@@ -190,7 +192,8 @@ package final class QueryEvaluator {
     ) -> FieldValue? {
         guard let field else { return .int(Int64(group.spans.count)) }
         var state = AggregateState()
-        for span in group.spans { state.add(program.value(field, trace.spans[Int(span)], in: trace)) }
+        let views = trace.spans
+        for span in group.spans { state.add(program.value(field, views[Int(span)], in: trace)) }
         return state.result(function)
     }
 }

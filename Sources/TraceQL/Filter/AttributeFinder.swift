@@ -14,69 +14,52 @@ enum AttributeFinder {
     static func value(
         of key: UnsafeRawBufferPointer, field: UInt64, in bytes: UnsafeRawBufferPointer
     ) -> FieldValue {
-        guard let start = bytes.baseAddress else { return .absent }
-        let base = start.assumingMemoryBound(to: UInt8.self)
-        let wanted = field << 3 | WireType.length
-        var reader = WireReader(base: base, from: 0, to: bytes.count)
-        do {
-            while !reader.isAtEnd {
-                let tag = try reader.tag()
-                guard tag == wanted else {
-                    try reader.skip(tag: tag)
-                    continue
-                }
-                let range = try reader.lengthDelimited()
-                if let value = try value(of: key, WireReader(base: base, range: range), bytes) { return value }
-            }
-        } catch {}
+        guard var reader = MessageReader(bytes) else { return .absent }
+        let wanted = field << 3 | MessageReader.lengthDelimited
+        while let tag = reader.next() {
+            if tag == wanted, let value = value(of: key, reader.payload) { return value }
+        }
         return .absent
     }
 
     /// The value of one `KeyValue`, or nil where it has another key.
     @inline(__always)
     private static func value(
-        of key: UnsafeRawBufferPointer, _ attribute: WireReader, _ bytes: UnsafeRawBufferPointer
-    ) throws(ScanError) -> FieldValue? {
-        let start = attribute.position
-        let base = attribute.base
-        let end = attribute.end
+        of key: UnsafeRawBufferPointer, _ attribute: UnsafeRawBufferPointer
+    ) -> FieldValue? {
         // What every encoder writes: the key, then the value, both once. Only lengths below 128 are tried here.
-        if end &- start >= 4, base[start] == 0x0a, base[start &+ 1] < 0x80 {
-            let valueTag = start &+ 2 &+ Int(base[start &+ 1])
-            if valueTag &+ 2 <= end, base[valueTag] == 0x12, base[valueTag &+ 1] < 0x80,
-                valueTag &+ 2 &+ Int(base[valueTag &+ 1]) == end
+        if attribute.count >= 4, attribute[0] == 0x0a, attribute[1] < 0x80 {
+            let valueTag = 2 &+ Int(attribute[1])
+            if valueTag &+ 2 <= attribute.count, attribute[valueTag] == 0x12, attribute[valueTag &+ 1] < 0x80,
+                valueTag &+ 2 &+ Int(attribute[valueTag &+ 1]) == attribute.count
             {
-                guard Int(base[start &+ 1]) == key.count, isEqual(base + (start &+ 2), key) else { return nil }
-                return FieldValue(anyValue: UnsafeRawBufferPointer(rebasing: bytes[(valueTag &+ 2)..<end]))
+                let candidate = UnsafeRawBufferPointer(rebasing: attribute[2..<valueTag])
+                guard isEqual(candidate, key) else { return nil }
+                return FieldValue(anyValue: UnsafeRawBufferPointer(rebasing: attribute[(valueTag &+ 2)...]))
             }
         }
-        return try slowValue(of: key, attribute, bytes)
+        return slowValue(of: key, attribute)
     }
 
-    private static func slowValue(
-        of key: UnsafeRawBufferPointer, _ attribute: WireReader, _ bytes: UnsafeRawBufferPointer
-    ) throws(ScanError) -> FieldValue? {
-        var reader = attribute
+    private static func slowValue(of key: UnsafeRawBufferPointer, _ attribute: UnsafeRawBufferPointer) -> FieldValue? {
+        guard var reader = MessageReader(attribute) else { return key.isEmpty ? .absent : nil }
         var isWanted = key.isEmpty
         var value = FieldValue.absent
-        while !reader.isAtEnd {
-            let tag = try reader.tag()
+        while let tag = reader.next() {
             switch tag {
-            case 1 << 3 | WireType.length:
-                let range = try reader.lengthDelimited()
-                isWanted = Int(range.length) == key.count && isEqual(reader.base + range.start, key)
-            case 2 << 3 | WireType.length:
-                value = FieldValue(anyValue: FieldValue.slice(try reader.lengthDelimited(), bytes))
-            default: try reader.skip(tag: tag)
+            case 1 << 3 | MessageReader.lengthDelimited: isWanted = isEqual(reader.payload, key)
+            case 2 << 3 | MessageReader.lengthDelimited: value = FieldValue(anyValue: reader.payload)
+            default: break
             }
         }
         return isWanted ? value : nil
     }
 
     @inline(__always)
-    private static func isEqual(_ candidate: UnsafePointer<UInt8>, _ key: UnsafeRawBufferPointer) -> Bool {
-        guard let start = key.baseAddress else { return true }
-        return memcmp(candidate, start, key.count) == 0
+    private static func isEqual(_ candidate: UnsafeRawBufferPointer, _ key: UnsafeRawBufferPointer) -> Bool {
+        guard candidate.count == key.count else { return false }
+        guard let left = candidate.baseAddress, let right = key.baseAddress else { return true }
+        return memcmp(left, right, key.count) == 0
     }
 }
 
@@ -86,19 +69,11 @@ enum MessageFinder {
     static func forEach(
         field: UInt64, in bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Bool
     ) {
-        guard let start = bytes.baseAddress else { return }
-        var reader = WireReader(base: start.assumingMemoryBound(to: UInt8.self), from: 0, to: bytes.count)
-        let wanted = field << 3 | WireType.length
-        do {
-            while !reader.isAtEnd {
-                let tag = try reader.tag()
-                guard tag == wanted else {
-                    try reader.skip(tag: tag)
-                    continue
-                }
-                if !body(FieldValue.slice(try reader.lengthDelimited(), bytes)) { return }
-            }
-        } catch {}
+        guard var reader = MessageReader(bytes) else { return }
+        let wanted = field << 3 | MessageReader.lengthDelimited
+        while let tag = reader.next() {
+            if tag == wanted, !body(reader.payload) { return }
+        }
     }
 
     /// The last string, bytes or message of a field: what a protobuf library would return. Empty where there is none.

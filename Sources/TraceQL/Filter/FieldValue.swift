@@ -43,7 +43,19 @@ enum FieldValue {
 
 extension FieldValue {
     /// Reads an `AnyValue`. Of several members the last one counts, as in every protobuf library.
+    @inline(__always)
     init(anyValue bytes: UnsafeRawBufferPointer) {
+        // A short string or a boolean, alone: what most values are.
+        if bytes.count >= 2, bytes[0] == 0x0a, bytes[1] < 0x80, Int(bytes[1]) &+ 2 == bytes.count {
+            self = .string(UnsafeRawBufferPointer(rebasing: bytes[2...]))
+        } else if bytes.count == 2, bytes[0] == 0x10, bytes[1] < 0x80 {
+            self = .bool(bytes[1] != 0)
+        } else {
+            self.init(anyValueFields: bytes)
+        }
+    }
+
+    private init(anyValueFields bytes: UnsafeRawBufferPointer) {
         self = .absent
         guard let start = bytes.baseAddress else { return }
         var reader = WireReader(base: start.assumingMemoryBound(to: UInt8.self), from: 0, to: bytes.count)

@@ -27,9 +27,10 @@ package struct SpanView {
     /// - Parameter withUnit: whether resource and scope are wanted.
     @inline(__always)
     package init(_ head: borrowing SpanHead, in batch: SpanBatch, withUnit: Bool = true) {
-        message = batch.bytes(head.message)
-        name = batch.bytes(head.name)
-        attributes = batch.bytes(head.attributes)
+        let record = batch.record
+        message = Self.slice(head.message, record)
+        name = Self.slice(head.name, record)
+        attributes = Self.slice(head.attributes, record)
         traceID = head.traceID
         spanID = head.spanID
         parentSpanID = head.parentSpanID
@@ -41,9 +42,18 @@ package struct SpanView {
         scope = Self.nothing
         if withUnit, Int(head.unit) < batch.units.count {
             let unit = batch.units[Int(head.unit)]
-            resource = batch.bytes(unit.resource)
-            scope = batch.bytes(unit.scope)
+            resource = Self.slice(unit.resource, record)
+            scope = Self.slice(unit.scope, record)
         }
+    }
+
+    /// A part of a record; nothing where it does not lie inside.
+    @inline(__always)
+    private static func slice(_ range: ByteRange, _ record: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        let start = Int(range.offset)
+        let count = Int(range.length)
+        guard count > 0, start &+ count <= record.count else { return nothing }
+        return UnsafeRawBufferPointer(rebasing: record[start..<(start &+ count)])
     }
 
     /// A span that was accepted by the scanner before; what is malformed keeps its default.
