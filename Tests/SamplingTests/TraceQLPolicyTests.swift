@@ -125,6 +125,24 @@ struct TraceQLPolicyTests {
         #expect(messages.first?.contains(start) == true && messages.first?.contains(rest) == true, "\(messages)")
     }
 
+    @Test("people are told how a query is evaluated")
+    func explanation() throws {
+        let lines = """
+            policies:
+              - { name: a, type: traceql, query: '{ status = error } && { kind = server }' }
+              - { name: b, type: traceql, query: '{ } | count() > 3' }
+              - { name: c, type: latency, latency: { threshold_ms: 5 } }
+            """
+        let plan = try #require(TestPipeline.load(lines).plan)
+        let settings = try #require(plan.stage(named: "sample")).settings
+        #expect(
+            PolicyExplanation.lines(of: settings) == [
+                "a: per span, as spans arrive: 2 conditions",
+                "b: on the whole trace at its decision: it compares an aggregate",
+                "c: at the decision, from what the window has counted",
+            ])
+    }
+
     @Test("all mistakes of a query are reported at once")
     func several() {
         let messages = TestPipeline.messages(
