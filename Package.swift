@@ -80,7 +80,9 @@ let package = Package(
         // Not a product: `make bench` builds and runs it.
         .executableTarget(
             name: "TailraceBench",
-            dependencies: ["TraceModel", "OTLP", "Kafka", "Pipeline", "Sampling", "Tailrace", "TraceQL", "DemoTraffic"],
+            dependencies: [
+                "TraceModel", "OTLP", "Kafka", "Pipeline", "Sampling", "Tailrace", "TraceQL", "DemoTraffic",
+            ],
             path: "Benchmarks/TailraceBench"),
 
         .testTarget(
