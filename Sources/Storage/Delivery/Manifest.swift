@@ -25,13 +25,16 @@ public struct Manifest: Sendable, Equatable {
 extension Manifest {
     private static let magic: UInt32 = 0x4d4c_5254  // "TRLM"
     /// Version 2 added the samplers' state; version 1 is still read.
-    private static let version: UInt16 = 2
+    static let version: UInt16 = 2
 
     /// Magic, version, body, XXH3 of everything before it.
-    public func encoded() -> [UInt8] {
+    public func encoded() -> [UInt8] { encoded(version: Self.version) }
+
+    /// - Parameter version: an older one, for tests of what older programs left.
+    func encoded(version: UInt16) -> [UInt8] {
         var encoder = ByteEncoder()
         encoder.fixed(Self.magic)
-        encoder.fixed(Self.version)
+        encoder.fixed(version)
         encoder.string(incarnation)
         encoder.varint(sequence)
         encoder.fixed(previousChecksum)
@@ -42,7 +45,7 @@ extension Manifest {
             encoder.fixed(segment.checksum)
         }
         encoder.varint(UInt64(entries.count))
-        for entry in entries { entry.encode(into: &encoder) }
+        for entry in entries { entry.encode(into: &encoder, version: version) }
         encoder.fixed(Checksum.of(encoder.bytes))
         return encoder.bytes
     }
@@ -77,7 +80,7 @@ extension Manifest {
 }
 
 extension TaskEntry {
-    fileprivate func encode(into encoder: inout ByteEncoder) {
+    fileprivate func encode(into encoder: inout ByteEncoder, version: UInt16) {
         encoder.string(partition.cluster)
         encoder.string(partition.topic)
         encoder.fixed(partition.partition)
@@ -97,6 +100,7 @@ extension TaskEntry {
             encoder.string(lane.sampler)
             encoder.signed(lane.low)
             lane.done.encode(into: &encoder)
+            guard version >= 2 else { continue }
             encoder.varint(UInt64(lane.samplerState.count))
             encoder.raw(lane.samplerState)
         }
