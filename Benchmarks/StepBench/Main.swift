@@ -13,6 +13,7 @@ struct Main {
         case "window" where arguments.count == 4:
             let options = Array(arguments.dropFirst())
             try SpillBenchmarks.run(buffer: options[0], directory: options[1], minutes: Int(options[2]) ?? 7)
+        case "traceql": try TraceQLBenchmarks.run()
         case "produce" where arguments.count == 4: try KafkaBenchmarks.produce(Array(arguments.dropFirst()))
         case "drain" where arguments.count == 3: try KafkaBenchmarks.drain(Array(arguments.dropFirst()))
         case "watch" where arguments.count == 3: try KafkaBenchmarks.watch(Array(arguments.dropFirst()))
@@ -20,7 +21,7 @@ struct Main {
             print(
                 """
                 usage: StepBench produce BROKERS TOPIC SPANS | drain BROKERS TOPIC | watch PORT SPANS
-                       StepBench decisions | restore DIRECTORY DECISIONS | window memory-or-disk DIRECTORY MINUTES
+                       StepBench traceql | decisions | restore DIRECTORY DECISIONS | window memory-or-disk DIRECTORY MINUTES
                 """)
             exit(2)
         }

@@ -24,6 +24,18 @@ enum Measuring {
         return 0
     }
 
+    /// Runs a body several times and prints the median of CPU time per span.
+    static func report(_ name: String, spans: Int, runs: Int = 7, _ body: () throws -> Void) rethrows {
+        try body()  // warms caches and fills reused buffers
+        var times: [Double] = []
+        for _ in 0..<runs {
+            let start = cpuSeconds()
+            try body()
+            times.append((cpuSeconds() - start) / Double(spans) * 1e9)
+        }
+        print("\(name): \(format(median(times))) ns per span (median of \(runs))")
+    }
+
     static func format(_ value: Double, _ digits: Int = 1) -> String {
         let scale = pow(10, Double(digits))
         return String((value * scale).rounded() / scale)

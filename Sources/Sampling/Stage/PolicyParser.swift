@@ -1,4 +1,5 @@
 import Pipeline
+import Spelling
 
 /// Reads lists of policies in the Collector's form, and reports every mistake.
 enum PolicyParser {

@@ -44,6 +44,7 @@ public enum TailSamplerStage {
             StageOption("max_bytes_per_trace", .size, default: "256MiB", summary: "a larger trace is decided at once"),
         ] + collectorOptions,
         check: check,
+        attributeKeysRead: PolicyAttributeKeys.keys,
         make: .sampler { settings, context in
             WindowSampler(
                 settings: windowSettings(settings), policies: PolicyParser.make(settings), context: context,

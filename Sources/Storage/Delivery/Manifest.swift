@@ -28,10 +28,13 @@ extension Manifest {
     static let version: UInt16 = 2
 
     /// Magic, version, body, XXH3 of everything before it.
-    public func encoded() -> [UInt8] {
+    public func encoded() -> [UInt8] { encoded(version: Self.version) }
+
+    /// - Parameter version: an older one, for tests of what older programs left.
+    func encoded(version: UInt16) -> [UInt8] {
         var encoder = ByteEncoder()
         encoder.fixed(Self.magic)
-        encoder.fixed(Self.version)
+        encoder.fixed(version)
         encoder.string(incarnation)
         encoder.varint(sequence)
         encoder.fixed(previousChecksum)
@@ -42,7 +45,7 @@ extension Manifest {
             encoder.fixed(segment.checksum)
         }
         encoder.varint(UInt64(entries.count))
-        for entry in entries { entry.encode(into: &encoder) }
+        for entry in entries { entry.encode(into: &encoder, version: version) }
         encoder.fixed(Checksum.of(encoder.bytes))
         return encoder.bytes
     }
@@ -78,7 +81,7 @@ extension Manifest {
 }
 
 extension TaskEntry {
-    fileprivate func encode(into encoder: inout ByteEncoder) {
+    fileprivate func encode(into encoder: inout ByteEncoder, version: UInt16) {
         encoder.string(partition.cluster)
         encoder.string(partition.topic)
         encoder.fixed(partition.partition)
@@ -92,13 +95,14 @@ extension TaskEntry {
             encoder.string(file.path)
             encoder.varint(file.length)
             encoder.signed(file.lastDecidedAt)
-            encoder.varint(file.epoch)
+            if version > 1 { encoder.varint(file.epoch) }
         }
         encoder.varint(UInt64(lanes.count))
         for lane in lanes {
             encoder.string(lane.sampler)
             encoder.signed(lane.low)
             lane.done.encode(into: &encoder)
+            guard version >= 2 else { continue }
             encoder.varint(UInt64(lane.samplerState.count))
             encoder.raw(lane.samplerState)
         }

@@ -32,7 +32,11 @@ struct DeliveryCodecTests {
                 epoch: random.next() >> 8, low: .random(in: 0 ... .max, using: &random),
                 high: .random(in: 0 ... .max, using: &random),
                 lanes: (0..<Int.random(in: 0...2, using: &random)).map { lane in
-                    LaneEntry(sampler: "s\(lane)", low: .random(in: .min ... .max, using: &random), done: done(&random))
+                    LaneEntry(
+                        sampler: "s\(lane)", low: .random(in: .min ... .max, using: &random), done: done(&random),
+                        samplerState: (0..<Int.random(in: 0...300, using: &random)).map { _ in
+                            .random(in: 0...255, using: &random)
+                        })
                 },
                 streamTime: Bool.random(using: &random) ? .min : .random(in: 0 ... .max, using: &random),
                 streamTimeAtLow: .random(in: .min ... .max, using: &random),
@@ -48,6 +52,20 @@ struct DeliveryCodecTests {
         return Manifest(
             incarnation: "host-1-0", sequence: random.next(), previousChecksum: random.next(), entries: entries,
             segments: segments)
+    }
+
+    @Test("a manifest of version 1 is read, without state of samplers")
+    func oldManifest() throws {
+        for seed in UInt64(1)...20 {
+            var manifest = Self.manifest(seed: seed)
+            let read = try Manifest.decode(manifest.encoded(version: 1))
+            for entry in manifest.entries.indices {
+                for lane in manifest.entries[entry].lanes.indices {
+                    manifest.entries[entry].lanes[lane].samplerState = []
+                }
+            }
+            #expect(read == manifest)
+        }
     }
 
     /// Every truncation, every single flipped bit of a small file, and seeded damage must not decode.
