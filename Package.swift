@@ -70,6 +70,10 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
 
+        // The delivery protocol under a seeded scheduler with a simulated broker, disk and processes: docs/simulation.md.
+        .target(name: "TraceSimulation", dependencies: ["TraceModel", "OTLP", "Pipeline", "Sampling", "Storage"]),
+        // Not a product: `make soak` builds and runs it.
+        .executableTarget(name: "TailraceSoak", dependencies: ["TraceSimulation"]),
         // Not a product: `make bench` builds and runs it.
         .executableTarget(
             name: "TailraceBench",
@@ -92,6 +96,7 @@ let package = Package(
         .testTarget(
             name: "ScrubbingTests", dependencies: ["Scrubbing", "OTLP", .product(name: "Yams", package: "Yams")]),
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Pipeline", "OTLP", "TraceModel", "Sampling"]),
+        .testTarget(name: "SimulationTests", dependencies: ["TraceSimulation", "Pipeline"]),
         .testTarget(name: "QueryTests", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Query"]),
         .testTarget(
             name: "ServerTests",

@@ -103,6 +103,10 @@ public struct RestoredTask: Sendable {
         self.epoch = epoch
         self.entry = entry
     }
+
+    /// Where reading starts, whatever the log says was committed; nil where the store knows nothing, and the log's committed
+    /// offset counts.
+    public var startOffset: Int64? { entry?.low }
 }
 
 /// Where commit groups become durable and visible. Implemented over files by module Storage.

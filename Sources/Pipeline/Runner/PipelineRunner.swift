@@ -82,7 +82,7 @@ public final class PipelineRunner: @unchecked Sendable {
         var starts: [PartitionID: Int64] = [:]
         for partition in partitions.sorted() {
             let restored = try store.acquire(partition)
-            if let entry = restored.entry { starts[partition] = entry.low }
+            if let start = restored.startOffset { starts[partition] = start }
             let worker = routes.withLock { routes in
                 let load = workers.indices.map { index in routes.values.filter { $0.worker == index }.count }
                 let least = load.indices.min { load[$0] < load[$1] } ?? 0

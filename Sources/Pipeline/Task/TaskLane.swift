@@ -3,7 +3,7 @@ package final class TaskLane: SamplerOutput {
     let stage: Int
     let name: String
     let sampler: any Sampler
-    var ledger: OffsetLedger
+    package internal(set) var ledger: OffsetLedger
     /// What a restart restored: below this offset everything is done for this sampler (others may owe some of it).
     var restoredLow = Int64.min
     /// Done refs from `restoredLow` on, as restored; those the replay has passed are in the ledger too.

@@ -239,7 +239,7 @@ public final class FileDeliveryStore: DeliveryStore {
     // MARK: - Names
 
     /// A directory name for a partition: bytes other than letters, digits, `.`, `_` and `-` are written as %XX.
-    static func directoryName(_ partition: PartitionID) -> String {
+    package static func directoryName(_ partition: PartitionID) -> String {
         [partition.cluster, partition.topic, String(partition.partition)].map(escaped).joined(separator: "~")
     }
 
@@ -259,7 +259,7 @@ public final class FileDeliveryStore: DeliveryStore {
         return String(repeating: "0", count: max(0, 12 - digits.count)) + digits
     }
 
-    static func manifestName(_ sequence: UInt64) -> String { padded(sequence) + ".manifest" }
+    package static func manifestName(_ sequence: UInt64) -> String { padded(sequence) + ".manifest" }
 
     static func manifestNames(_ names: [String]) -> [String] { names.filter { $0.hasSuffix(".manifest") } }
 

@@ -8,7 +8,7 @@ import Synchronization
 /// Used by one thread at a time, as everything in a world.
 final class SimulatedCalls: SystemCalls, @unchecked Sendable {
     private unowned let disk: SimulatedDisk
-    private let gate: StepGate
+    private let gate: any StepGate
     private var descriptors: [Int32: Descriptor] = [:]
     private var nextDescriptor: Int32 = 3
     private var names = 0
@@ -19,7 +19,7 @@ final class SimulatedCalls: SystemCalls, @unchecked Sendable {
         var position = 0
     }
 
-    init(disk: SimulatedDisk, gate: StepGate) {
+    init(disk: SimulatedDisk, gate: any StepGate) {
         self.disk = disk
         self.gate = gate
     }
@@ -188,14 +188,20 @@ enum Step: String {
     case open, create, write, read, truncate, sync, syncDirectory, look, rename, link, unlink, makeDirectory, list
     case fetch, deliver, publish, published, commit, assign, revoke, revoked
 
+    /// Needs space on the disk.
     var writes: Bool {
         switch self {
-        case .create, .write, .link, .rename, .makeDirectory: true
+        case .create, .write, .link, .makeDirectory: true
         default: false
         }
     }
 
-    var isSync: Bool { self == .sync || self == .syncDirectory }
+    var isSystemCall: Bool {
+        switch self {
+        case .fetch, .deliver, .publish, .published, .commit, .assign, .revoke, .revoked: false
+        default: true
+        }
+    }
 }
 
 /// What stands between a process and the disk: time, death, failures.

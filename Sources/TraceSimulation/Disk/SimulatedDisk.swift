@@ -35,7 +35,7 @@ final class SimulatedDisk {
     /// The node at a path; nil where there is none, or a file stands where a directory should be.
     func find(_ path: String) -> Node? {
         var node = root
-        for part in path.split(separator: "/") {
+        for part in path.split(separator: "/") where part != "." {
             guard let next = node.entries[String(part)] else { return nil }
             node = next
         }
@@ -133,7 +133,7 @@ final class SimulatedDisk {
     /// What would be at a path after a power failure that takes everything that may go: nil for nothing.
     func durableContents(_ path: String) -> [UInt8]? {
         var node = root
-        for part in path.split(separator: "/") {
+        for part in path.split(separator: "/") where part != "." {
             guard let next = node.durableEntries[String(part)] else { return nil }
             node = next
         }

@@ -1,0 +1,3 @@
+import TraceSimulation
+
+SoakCommand.main(CommandLine.arguments)
