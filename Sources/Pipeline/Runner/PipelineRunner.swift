@@ -159,7 +159,7 @@ public final class PipelineRunner: @unchecked Sendable {
 
     func reachedEnd(_ partition: PartitionID) {
         guard let worker = routes.withLock({ $0[partition]?.worker }) else { return }
-        workers[worker].send(.reachedEnd(partition))
+        workers[worker].send(.reachedEnd(partition, at: WallClock.monotonic()))
     }
 
     func ended(_ partition: PartitionID) {

@@ -8,8 +8,8 @@ package final class WorkerCore {
         /// Monotonic milliseconds of the last record, and stream time then.
         var lastRecordAt: Int64
         var lastRecordStreamTime: Int64
-        /// The partition had been read to its end since the last record.
-        var isAtEnd = false
+        /// Monotonic milliseconds when the partition was last known to be read to its end; nil since the last record.
+        var atEndAt: Int64?
         /// The durable watermark.
         var committedLow: Int64
     }
@@ -98,12 +98,18 @@ package final class WorkerCore {
         }
         owned.lastRecordAt = time.monotonic
         owned.lastRecordStreamTime = owned.task.streamTime
-        owned.isAtEnd = false
+        owned.atEndAt = nil
         tasks[batch.partition] = owned
         if let failure = owned.task.failure { control.failed(failure) }
     }
 
-    package func reachedEnd(_ partition: PartitionID) { tasks[partition]?.isAtEnd = true }
+    /// The partition is read to its end. The source says so again and again while it is: the idle clock never runs ahead of
+    /// the last time it did.
+    ///
+    /// - Parameter monotonic: when the source found it so, milliseconds.
+    package func reachedEnd(_ partition: PartitionID, at monotonic: Int64) {
+        tasks[partition]?.atEndAt = monotonic
+    }
 
     package func ended(_ partition: PartitionID) { tasks[partition]?.task.closeAll() }
 
@@ -127,16 +133,19 @@ package final class WorkerCore {
         }
         guard now - lastUpkeep >= 200 else { return false }
         lastUpkeep = now
-        advanceIdlePartitions(now)
+        advanceIdlePartitions()
         keepWithinBudget()
         renewSnapshot()
         return true
     }
 
-    /// A quiet partition goes on with the wall clock: its last traces would otherwise wait for a record that never comes.
-    private func advanceIdlePartitions(_ now: Int64) {
-        for owned in tasks.values where owned.isAtEnd {
-            let quiet = now - owned.lastRecordAt
+    /// A quiet partition goes on with the wall clock: its last traces would otherwise wait for a record that never comes. Only
+    /// up to the moment when it was last seen to be quiet: a record that is under way must not find its time passed, or a
+    /// replay of the log would decide otherwise (I13).
+    private func advanceIdlePartitions() {
+        for owned in tasks.values {
+            guard let atEndAt = owned.atEndAt else { continue }
+            let quiet = atEndAt - owned.lastRecordAt
             guard quiet > settings.idleClock, owned.lastRecordStreamTime != .min else { continue }
             owned.task.advanceIdle(to: owned.lastRecordStreamTime + quiet)
         }

@@ -50,7 +50,8 @@ public protocol SourceHost: AnyObject, Sendable {
     func revoke(_ partitions: [PartitionID], lost: Bool)
     /// Records of one partition, in offset order. The host releases the batch when it has copied what it needs.
     func deliver(_ batch: any RecordBatch)
-    /// The partition has been read to its end at this moment: the idle clock may run.
+    /// The partition has been read to its end at this moment: the idle clock may run up to now. To be said again while it
+    /// stays so, at least once per second.
     func reachedEnd(_ partition: PartitionID)
     /// The log has ended for good, as files do: what is open is decided.
     func ended(_ partition: PartitionID)

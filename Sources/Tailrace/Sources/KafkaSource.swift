@@ -17,7 +17,6 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     private let consumer = Mutex<KafkaConsumer?>(nil)
     private weak var host: (any SourceHost)?
     private var cluster = ""
-    private var ends: [PartitionID: Int64] = [:]
 
     private struct State {
         var status = SourceStatus()
@@ -100,10 +99,7 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
                     of: KafkaPartition(topic: partition.topic, partition: partition.partition))
             else { continue }
             lag[partition] = max(0, end.high - offset)
-            if offset >= end.high, ends[partition] != offset {
-                ends[partition] = offset
-                host.reachedEnd(partition)
-            }
+            if offset >= end.high { host.reachedEnd(partition) }
         }
         state.withLock { $0.status.lag = lag }
     }
@@ -158,7 +154,6 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
         guard let host else { return [:] }
         do {
             let starts = try host.assign(partitions.map(id))
-            ends = [:]
             state.withLock { state in
                 for partition in partitions { state.nextOffsets[id(partition)] = starts[id(partition)] }
             }

@@ -19,6 +19,7 @@ final class Oracle {
     /// Decisions of published groups, by trace.
     var decisions: [TraceID: [DecisionRecord]] = [:]
     private(set) var accepted: Set<StoreImage.AcceptedKey> = []
+    private var applied: [StoreImage.AcceptedKey: (rows: [StoreImage.Row], decisions: [DecisionRecord])] = [:]
     /// The newest entry of each partition that counts.
     var newest: [PartitionID: TaskEntry] = [:]
     /// Everything below was found settled.
@@ -108,9 +109,17 @@ final class Oracle {
             .max { ($0.0.epoch, $0.1) < ($1.0.epoch, $1.1) }?.0
     }
 
+    /// Adds or takes away what an entry makes visible. What it was is remembered: the files may be gone by then.
     private func apply(_ key: StoreImage.AcceptedKey, _ sign: Int) {
-        for row in rows(of: key) { for copy in row.copies { stored[copy, default: 0] += sign } }
-        for record in decisions(of: key) {
+        let contents = applied[key] ?? (rows(of: key), decisions(of: key))
+        applied[key] = sign > 0 ? contents : nil
+        world.note(
+            "\(sign > 0 ? "visible" : "invisible"): \(key.partition) in \(key.manifest.chain)/\(key.manifest.sequence), "
+                + "epoch \(image.entry(key)?.epoch ?? 0), low \(image.entry(key)?.low ?? 0), spans "
+                + "\(rows(of: key).flatMap(\.copies)), decisions "
+                + "\(decisions(of: key).map { name($0.traceID) + ($0.isKept ? "+" : "-") })")
+        for row in contents.rows { for copy in row.copies { stored[copy, default: 0] += sign } }
+        for record in contents.decisions {
             if sign > 0 {
                 decisions[record.traceID, default: []].append(record)
             } else if let index = decisions[record.traceID]?.lastIndex(of: record) {

@@ -191,7 +191,9 @@ final class SimulatedConsumer {
             case .outOfRange(let start, let end): outOfRange(partition, position, start, end)
             case .records(let records):
                 guard let last = records.last else {
-                    if position == broker.logs[partition]?.end { thread.core.reachedEnd(partition) }
+                    if position == broker.logs[partition]?.end {
+                        thread.core.reachedEnd(partition, at: process.time.monotonic)
+                    }
                     continue
                 }
                 world.oracle.delivers(records, of: partition, at: position, by: process)

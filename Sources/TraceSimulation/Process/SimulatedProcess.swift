@@ -147,7 +147,7 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
         guard state == .running else { return }
         for thread in threads { thread.upkeep() }
         if state == .running { consumer?.poll() }
-        if state == .running { after(world.plan.tickInterval) { [self] in tick() } }
+        after(world.plan.tickInterval) { [self] in tick() }
     }
 
     /// Runs code that holds the thread: time stands still for it.
