@@ -37,6 +37,7 @@ package final class WorkerCore {
     /// Sealed while the writer was busy; the next to be published, oldest first.
     private var held: [CommitGroup] = []
     private var revocation: Revocation?
+    private var paused: Set<PartitionID> = []
     /// Monotonic milliseconds.
     private var lastFlush: Int64
     private var lastUpkeep: Int64
@@ -164,9 +165,15 @@ package final class WorkerCore {
         }
         // While nothing can be made durable, or more is buffered than the budget allows, reading stops.
         let mustPause = snapshot.flushError != nil || buffered > budget
-        if mustPause != snapshot.isPaused {
-            snapshot.isPaused = mustPause
-            control.setPaused(mustPause, Array(tasks.keys), worker: index)
+        snapshot.isPaused = mustPause
+        if mustPause {
+            // Also those that were assigned since the others were paused.
+            let running = tasks.keys.filter { !paused.contains($0) }.sorted()
+            paused.formUnion(running)
+            if !running.isEmpty { control.setPaused(true, running, worker: index) }
+        } else if !paused.isEmpty {
+            control.setPaused(false, paused.sorted(), worker: index)
+            paused = []
         }
     }
 
@@ -284,6 +291,7 @@ package final class WorkerCore {
 
     private func removeTasks(_ partitions: [PartitionID]) {
         for partition in partitions {
+            paused.remove(partition)
             if let owned = tasks.removeValue(forKey: partition) { departed.add(owned.task) }
         }
     }

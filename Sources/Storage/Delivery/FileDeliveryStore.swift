@@ -43,7 +43,8 @@ public final class FileDeliveryStore: DeliveryStore {
         self.layout = layout
         self.incarnation = incarnation
         self.fileSystem = fileSystem
-        for directory in [layout.epochs, layout.manifests, layout.decisions, layout.segments] {
+        // A file is durable only where the names of all its directories are; the root may be another process's.
+        for directory in [layout.root, layout.epochs, layout.manifests, layout.decisions, layout.segments] {
             try fileSystem.createDirectory(directory)
         }
     }

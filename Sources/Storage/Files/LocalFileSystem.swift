@@ -1,8 +1,15 @@
 import Glibc
+import Synchronization
 
 /// The machine's file system.
 public struct LocalFileSystem: FileSystem {
     private let calls: any SystemCalls
+    private let durable = DurableDirectories()
+
+    /// Directories whose names this process knows to be durable.
+    private final class DurableDirectories: Sendable {
+        let paths = Mutex<Set<String>>([])
+    }
 
     public init() { calls = KernelCalls() }
 
@@ -98,7 +105,16 @@ public struct LocalFileSystem: FileSystem {
 
     public func createDirectory(_ path: String) throws(FileError) {
         if calls.makeDirectory(path, 0o755) == 0 { return try syncDirectory(of: path) }
-        if errno == EEXIST { return }
+        if errno == EEXIST {
+            // Whoever made it may have died before its name was durable.
+            do throws(FileError) {
+                try syncDirectory(of: path)
+            } catch {
+                // Somebody else's directory, above the store: it was there before us.
+                if error.code != EACCES { throw error }
+            }
+            return
+        }
         guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
             throw failure("create directory", path)
         }
@@ -117,9 +133,21 @@ public struct LocalFileSystem: FileSystem {
         _ path: String, _ flags: Int32, _ operation: String, mode: mode_t = 0o644,
         _ body: (Int32) throws(FileError) -> Void
     ) throws(FileError) {
-        var descriptor = calls.open(path, flags, mode)
-        if descriptor < 0, errno == ENOENT, flags & O_CREAT != 0, let slash = path.lastIndex(of: "/") {
-            try createDirectory(String(path[..<slash]))
+        var descriptor: Int32 = -1
+        if flags & O_CREAT != 0, let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+            // A file is durable only where its directory is, and another process may have made that and died, or this one
+            // may have failed to sync it.
+            let directory = String(path[..<slash])
+            if !durable.paths.withLock({ $0.contains(directory) }) {
+                try createDirectory(directory)
+                durable.paths.withLock { _ = $0.insert(directory) }
+            }
+            descriptor = calls.open(path, flags, mode)
+            if descriptor < 0, errno == ENOENT {
+                try createDirectory(directory)
+                descriptor = calls.open(path, flags, mode)
+            }
+        } else {
             descriptor = calls.open(path, flags, mode)
         }
         guard descriptor >= 0 else { throw failure(operation, path) }

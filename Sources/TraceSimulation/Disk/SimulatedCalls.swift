@@ -52,7 +52,7 @@ final class SimulatedCalls: SystemCalls, @unchecked Sendable {
         guard let node else { return fail(ENOENT) }
         if flags & O_TRUNC != 0, !node.data.isEmpty {
             node.data = []
-            node.isDirty = true
+            node.changed(from: 0)
         }
         defer { nextDescriptor += 1 }
         descriptors[nextDescriptor] = Descriptor(node: node, path: path)
@@ -80,7 +80,7 @@ final class SimulatedCalls: SystemCalls, @unchecked Sendable {
         let node = file.node
         let start = min(file.position, node.data.count)
         node.data.replaceSubrange(start..<min(node.data.count, start + count), with: bytes[..<count])
-        node.isDirty = true
+        node.changed(from: start)
         descriptors[descriptor]?.position = start + count
     }
 
@@ -103,12 +103,12 @@ final class SimulatedCalls: SystemCalls, @unchecked Sendable {
         let node = file.node
         if Int(length) == node.data.count { return 0 }
         guard step(.truncate, file.path) else { return -1 }
+        node.changed(from: min(Int(length), node.data.count))
         if Int(length) < node.data.count {
             node.data.removeLast(node.data.count - Int(length))
         } else {
             node.data += repeatElement(0, count: Int(length) - node.data.count)
         }
-        node.isDirty = true
         return 0
     }
 

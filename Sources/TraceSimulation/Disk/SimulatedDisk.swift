@@ -12,6 +12,13 @@ final class SimulatedDisk {
         var durableData: [UInt8] = []
         /// Written or cut since the last sync.
         var isDirty = false
+        /// Bytes before this position are as they were at the last sync.
+        var changedFrom = Int.max
+
+        func changed(from position: Int) {
+            isDirty = true
+            changedFrom = min(changedFrom, position)
+        }
         /// Of directories.
         var entries: [String: Node] = [:]
         var durableEntries: [String: Node] = [:]
@@ -76,6 +83,7 @@ final class SimulatedDisk {
         } else if node.isDirty {
             node.durableData = node.data
             node.isDirty = false
+            node.changedFrom = .max
         }
     }
 
@@ -93,6 +101,7 @@ final class SimulatedDisk {
             if node.data != node.durableData { node.data = torn(node, &random) }
             node.durableData = node.data
             node.isDirty = false
+            node.changedFrom = .max
             return
         }
         for change in node.pending where random.chance(50) {
@@ -114,17 +123,17 @@ final class SimulatedDisk {
 
     /// What a power failure may leave of a file that was not synced.
     private static func torn(_ node: Node, _ random: inout SimulationRandom) -> [UInt8] {
+        let kept = min(node.changedFrom, node.data.count)
         switch random.pick(0...4) {
         case 0: return node.durableData
         case 1: return node.data
-        case 2: return Array(node.data.prefix(random.pick(0...node.data.count)))
+        case 2: return Array(node.data.prefix(random.pick(kept...node.data.count)))
         case 3:
             // The length was written, the last pages were not.
             var data = node.data
-            let start = random.pick(0...data.count)
-            for index in start..<data.count { data[index] = 0 }
+            for index in random.pick(kept...data.count)..<data.count { data[index] = 0 }
             return data
-        default: return node.durableData.isEmpty ? [] : Array(node.durableData.prefix(node.data.count))
+        default: return Array(node.durableData.prefix(kept))
         }
     }
 

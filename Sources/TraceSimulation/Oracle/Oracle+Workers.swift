@@ -33,6 +33,10 @@ extension Oracle {
 
     /// I20: reading starts at the manifest's watermark.
     func starts(_ partition: PartitionID, at offset: Int64, _ restored: RestoredTask, by process: SimulatedProcess) {
+        // A group that knows nothing starts with the first record there is: what was removed before is nobody's loss.
+        if restored.startOffset == nil, world.broker.logs[partition]?.committed == nil {
+            reportedLoss(partition, from: 0, to: offset)
+        }
         if let entry = restored.entry, offset != entry.low {
             violated(
                 .restartCost, "\(process.name) reads \(partition) from \(offset), the manifest says \(entry.low)")
