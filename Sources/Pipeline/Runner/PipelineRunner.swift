@@ -178,6 +178,17 @@ public final class PipelineRunner: @unchecked Sendable {
         log(message)
     }
 
+    /// Somebody else's epoch is newer: the sources leave their groups and join again, which settles who owns what.
+    func fenced(_ partitions: [PartitionID]) {
+        let names = partitions.sorted().map(\.description).joined(separator: ", ")
+        log("another worker has taken over \(names); joining the group again")
+        for host in hosts {
+            if routes.withLock({ routes in partitions.contains { routes[$0]?.source === host.source } }) {
+                host.source.rejoin()
+            }
+        }
+    }
+
     func fail(_ message: String) {
         let isFirst = failure.withLock { failure in
             if failure != nil { return false }
@@ -222,6 +233,8 @@ public final class PipelineRunner: @unchecked Sendable {
         func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], worker: Int) {
             runner?.setPaused(isPaused, partitions)
         }
+
+        func fenced(_ partitions: [PartitionID]) { runner?.fenced(partitions) }
 
         func failed(_ error: any Error) { runner?.fail(String(describing: error)) }
 

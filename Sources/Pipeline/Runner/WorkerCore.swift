@@ -34,6 +34,8 @@ package final class WorkerCore {
     private var tasks: [PartitionID: Owned] = [:]
     private var departed = DepartedTasks()
     private var isPublishing = false
+    /// Partitions with their epochs in the group under way.
+    private var underWay: [(partition: PartitionID, epoch: UInt64)] = []
     /// Sealed while the writer was busy; the next to be published, oldest first.
     private var held: [CommitGroup] = []
     private var revocation: Revocation?
@@ -180,8 +182,12 @@ package final class WorkerCore {
     // MARK: - Flush
 
     private func flush() {
-        guard let group = takeHeldGroup() ?? makeGroup() else { return }
+        if let group = takeHeldGroup() ?? makeGroup() { publish(group) }
+    }
+
+    private func publish(_ group: CommitGroup) {
         isPublishing = true
+        underWay = group.tasks.map { ($0.entry.partition, $0.entry.epoch) }
         writer.publish(group)
     }
 
@@ -225,6 +231,7 @@ package final class WorkerCore {
             snapshot.flushes += 1
             snapshot.lastFlushMilliseconds = milliseconds
             let offsets = accept(entries)
+            giveUpFenced(entries)
             if revocation == nil {
                 control.commit(offsets, wait: false)
             } else {
@@ -244,6 +251,20 @@ package final class WorkerCore {
             offsets[entry.partition] = CommittedOffset(offset: entry.low, metadata: "t\(entry.streamTimeAtLow)")
         }
         return offsets
+    }
+
+    /// Partitions that were left out have a newer owner. If it is one that was asleep when they were taken from it, it will
+    /// never publish, and neither can we: they are given up here, and asked for anew.
+    private func giveUpFenced(_ published: [TaskEntry]) {
+        let fenced = underWay.filter { left in
+            tasks[left.partition]?.task.epoch == left.epoch
+                && !published.contains { $0.partition == left.partition && $0.epoch == left.epoch }
+        }.map(\.partition)
+        underWay = []
+        if fenced.isEmpty { return }
+        snapshot.fencedEntries += UInt64(fenced.count)
+        removeTasks(fenced)
+        control.fenced(fenced)
     }
 
     // MARK: - Revoke
@@ -276,8 +297,7 @@ package final class WorkerCore {
             // Rows of lost partitions leave the sinks' buffers with a group that does not name the partition: they stay
             // invisible, also when the partition comes back to this worker with a new epoch.
             if let group = takeHeldGroup() ?? makeGroup() {
-                isPublishing = true
-                writer.publish(group)
+                publish(group)
                 return nil
             }
             removeTasks(revocation.partitions)
@@ -337,6 +357,9 @@ package enum PublishOutcome: Sendable {
 package protocol WorkerControl: AnyObject, Sendable {
     func commit(_ offsets: [PartitionID: CommittedOffset], wait: Bool)
     func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], worker: Int)
+    /// Another worker has taken over partitions that the log says are ours: their tasks are gone, and the log is to be asked
+    /// whose they are.
+    func fenced(_ partitions: [PartitionID])
     /// The pipeline cannot go on.
     func failed(_ error: any Error)
     func log(_ message: String)

@@ -12,8 +12,15 @@ public protocol Source: AnyObject, Sendable {
     func resume(_ partitions: [PartitionID])
     /// Tells the log how far it was processed: the watermark, a hint for lag and for a lost store. Callable from any thread.
     func commit(_ offsets: [PartitionID: CommittedOffset], wait: Bool) throws
+    /// Asks the source to give its partitions back and to ask for them again. Callable from any thread.
+    func rejoin()
     /// State for `/metrics` and `/readyz`. Callable from any thread.
     var status: SourceStatus { get }
+}
+
+extension Source {
+    /// A source without a group has nobody to share with.
+    public func rejoin() {}
 }
 
 /// What is committed to the log for one partition.

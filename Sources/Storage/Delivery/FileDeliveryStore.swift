@@ -1,3 +1,4 @@
+import Glibc
 public import Pipeline
 import Synchronization
 
@@ -20,6 +21,8 @@ public final class FileDeliveryStore: DeliveryStore {
         var decisionLength: UInt64 = 0
         var firstDecidedAt: Int64 = .max
         var lastDecidedAt: Int64 = .min
+        /// Under which epoch the partitions' blocks in the present decision file were written.
+        var epochs: [PartitionID: UInt64] = [:]
     }
 
     /// A manifest whose rename was begun and not seen to succeed. Readers may have seen it: from then on it must not change,
@@ -56,42 +59,51 @@ public final class FileDeliveryStore: DeliveryStore {
         try fileSystem.createDirectory(directory)
         while true {
             let newest = try newestEpoch(in: directory)
-            let found = try newest.map { try lastEntry(of: partition, epoch: $0) } ?? nil
+            let found = try newest.map { try lastEntry(of: partition, epoch: $0, in: directory) } ?? nil
             let number = (newest?.number ?? 0) + 1
             let epoch = Epoch(number: number, incarnation: incarnation, parent: found?.position)
             // Of two workers that want the same number one succeeds; the other looks again.
-            if try fileSystem.createExclusively(epoch.encoded(), at: directory + "/" + Self.padded(number)) {
-                return RestoredTask(epoch: number, entry: found?.entry)
+            guard try fileSystem.createExclusively(epoch.encoded(), at: directory + "/" + Self.padded(number)) else {
+                continue
             }
+            // The owner before may have published between our look and our epoch. It looks at the epochs after its rename, we
+            // look at the manifests after our epoch: one of us sees the other. If it is we, another epoch continues there.
+            let position = try newest.map { try lastEntry(of: partition, epoch: $0, in: directory)?.position } ?? nil
+            if position == found?.position { return RestoredTask(epoch: number, entry: found?.entry) }
         }
     }
 
     private func newestEpoch(in directory: String) throws -> Epoch? {
         guard let name = try Self.epochNames(fileSystem.list(directory)).last else { return nil }
+        return try readEpoch(directory + "/" + name)
+    }
+
+    private func readEpoch(_ path: String) throws -> Epoch {
         do {
-            return try Epoch.decode(try fileSystem.read(directory + "/" + name))
+            return try Epoch.decode(try fileSystem.read(path))
         } catch let error as StoreError {
-            throw StageError("epoch file \(directory)/\(name) cannot be read: \(error)")
+            throw StageError("epoch file \(path) cannot be read: \(error)")
         }
     }
 
+    private typealias FoundEntry = (entry: TaskEntry, position: Epoch.ManifestPosition)
+
     /// The newest undamaged entry of a partition that its owner of this epoch published, or what that owner took over.
-    private func lastEntry(
-        of partition: PartitionID, epoch: Epoch
-    ) throws -> (entry: TaskEntry, position: Epoch.ManifestPosition)? {
-        for chain in try fileSystem.list(layout.manifests) where chain.hasPrefix(epoch.incarnation + "-") {
-            for name in try Self.manifestNames(fileSystem.list(layout.manifests + "/" + chain)).reversed() {
-                guard let manifest = readManifest(chain: chain, name: name) else { continue }
-                guard let entry = manifest.entries.first(where: { $0.partition == partition }) else { continue }
-                if entry.epoch != epoch.number { break }
-                return (
-                    entry,
-                    Epoch.ManifestPosition(chain: chain, sequence: manifest.sequence, epoch: epoch.number)
-                )
+    private func lastEntry(of partition: PartitionID, epoch: Epoch, in directory: String) throws -> FoundEntry? {
+        if let own = try lastOwnEntry(of: partition, epoch: epoch) { return own }
+        // An owner that published nothing changed nothing. What its predecessors published after it looked counts: it may
+        // have died before it looked again.
+        var number = epoch.number - 1
+        let oldest = max(1, epoch.parent?.epoch ?? 1)
+        while number >= oldest {
+            let path = directory + "/" + Self.padded(number)
+            if let own = try lastOwnEntry(of: partition, epoch: readEpoch(path)) {
+                if number > oldest || own.position.sequence >= epoch.parent?.sequence ?? 0 { return own }
             }
+            number -= 1
         }
         guard let parent = epoch.parent else { return nil }
-        guard let manifest = readManifest(chain: parent.chain, name: Self.manifestName(parent.sequence)),
+        guard let manifest = try readManifest(chain: parent.chain, name: Self.manifestName(parent.sequence)),
             let entry = manifest.entries.first(where: { $0.partition == partition && $0.epoch == parent.epoch })
         else {
             throw StageError(
@@ -101,10 +113,34 @@ public final class FileDeliveryStore: DeliveryStore {
         return (entry, parent)
     }
 
-    /// Nil for a damaged manifest: a torn write before the rename leaves none, but disks fail.
-    private func readManifest(chain: String, name: String) -> Manifest? {
+    /// The newest undamaged entry that the owner of this epoch published.
+    private func lastOwnEntry(of partition: PartitionID, epoch: Epoch) throws -> FoundEntry? {
+        for chain in try fileSystem.list(layout.manifests) where chain.hasPrefix(epoch.incarnation + "-") {
+            for name in try Self.manifestNames(fileSystem.list(layout.manifests + "/" + chain)).reversed() {
+                guard let manifest = try readManifest(chain: chain, name: name) else { continue }
+                guard let entry = manifest.entries.first(where: { $0.partition == partition }) else { continue }
+                if entry.epoch > epoch.number { continue }
+                if entry.epoch < epoch.number { break }
+                return (
+                    entry,
+                    Epoch.ManifestPosition(chain: chain, sequence: manifest.sequence, epoch: epoch.number)
+                )
+            }
+        }
+        return nil
+    }
+
+    /// Nil for a damaged or missing manifest: a torn write before the rename leaves none, but disks fail. A disk that does
+    /// not answer at present is no reason to go back to an older one.
+    private func readManifest(chain: String, name: String) throws -> Manifest? {
         let path = layout.manifests + "/" + chain + "/" + name
-        guard let bytes = try? fileSystem.read(path) else { return nil }
+        let bytes: [UInt8]
+        do throws(FileError) {
+            bytes = try fileSystem.read(path)
+        } catch {
+            if error.code == ENOENT { return nil }
+            throw error
+        }
         return try? Manifest.decode(bytes)
     }
 
@@ -163,13 +199,16 @@ public final class FileDeliveryStore: DeliveryStore {
             directory: directory, name: Self.manifestName(chain.sequence), bytes: bytes, entries: owned, chain: chain)
         unconfirmed.withLock { $0[writer] = attempt }
         try fileSystem.renameDurably(path + ".tmp", to: path)
-        accept(attempt, writer: writer)
-        return owned
+        return try accept(attempt, writer: writer)
     }
 
-    private func accept(_ attempt: Unconfirmed, writer: Int) {
+    /// The manifest is there. An entry counts as published when its partition has no newer owner even now: a newer one may
+    /// have looked before the manifest was there, and will not see it.
+    private func accept(_ attempt: Unconfirmed, writer: Int) throws -> [TaskEntry] {
+        let published = try attempt.entries.filter(isOwned)
         chains.withLock { $0[writer] = attempt.chain }
         unconfirmed.withLock { $0[writer] = nil }
+        return published
     }
 
     /// After a failed rename: the entries of the last attempt if its manifest is there all the same (the rename was done, and
@@ -183,8 +222,7 @@ public final class FileDeliveryStore: DeliveryStore {
         let path = attempt.directory + "/" + attempt.name
         try fileSystem.writeDurably(attempt.bytes, to: path + ".tmp")
         try fileSystem.renameDurably(path + ".tmp", to: path)
-        accept(attempt, writer: writer)
-        return attempt.entries
+        return try accept(attempt, writer: writer)
     }
 
     /// Whether the entry's epoch is the partition's newest.
@@ -200,7 +238,11 @@ public final class FileDeliveryStore: DeliveryStore {
         var partitions: Set<PartitionID> = []
         if chain.decisionLength >= Self.maximumDecisionFile
             || chain.firstDecidedAt != .max && chain.lastDecidedAt - chain.firstDecidedAt > Self.maximumDecisionSpan
+            || tasks.contains(where: { chain.epochs[$0.entry.partition] ?? $0.entry.epoch != $0.entry.epoch })
         {
+            // A partition that came back under a new epoch must not vouch for what was written under the old one after it
+            // was fenced, so its decisions go to a new file.
+            chain.epochs = [:]
             chain.decisionFile += 1
             chain.decisionLength = 0
             chain.firstDecidedAt = .max
@@ -209,6 +251,7 @@ public final class FileDeliveryStore: DeliveryStore {
         for task in tasks {
             for lane in task.decisions where !lane.records.isEmpty {
                 partitions.insert(task.entry.partition)
+                chain.epochs[task.entry.partition] = task.entry.epoch
                 for record in lane.records {
                     chain.firstDecidedAt = min(chain.firstDecidedAt, record.decidedAt)
                     chain.lastDecidedAt = max(chain.lastDecidedAt, record.decidedAt)

@@ -12,6 +12,7 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     private let clusterName: String?
     private let continuesAfterLoss: Bool
     private let stopping = Atomic<Bool>(false)
+    private let rejoining = Atomic<Bool>(false)
     private let state = Mutex(State())
     /// Set by `run` before the first poll; used by `commit` and `pause` from other threads afterwards.
     private let consumer = Mutex<KafkaConsumer?>(nil)
@@ -38,6 +39,14 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
 
     public func run(_ host: any SourceHost) throws {
         self.host = host
+        repeat {
+            rejoining.store(false, ordering: .relaxed)
+            try readAsMember(host)
+        } while rejoining.load(ordering: .relaxed) && !stopping.load(ordering: .relaxed)
+    }
+
+    /// Joins the group, reads, and leaves it.
+    private func readAsMember(_ host: any SourceHost) throws {
         let consumer = try KafkaConsumer(configuration)
         for option in consumer.unsupportedOptions { host.log("kafka: \(option)") }
         self.consumer.withLock { $0 = consumer }
@@ -48,7 +57,7 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
         cluster = try connect(consumer, host)
         if stopping.load(ordering: .relaxed) { return }
         try consumer.subscribe(topics: topics, handler: self)
-        while !stopping.load(ordering: .relaxed) {
+        while !stopping.load(ordering: .relaxed), !rejoining.load(ordering: .relaxed) {
             let result = consumer.poll(maxMessages: 1000, timeoutMs: 100)
             for event in result.events { handle(event, consumer, host) }
             for batch in result.batches { deliver(batch, consumer, host) }
@@ -186,6 +195,8 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     // MARK: - Other threads
 
     public func stop() { stopping.store(true, ordering: .relaxed) }
+
+    public func rejoin() { rejoining.store(true, ordering: .relaxed) }
 
     public func pause(_ partitions: [PartitionID]) { change(partitions) { try $0.pause($1) } }
 

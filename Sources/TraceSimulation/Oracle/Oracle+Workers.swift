@@ -20,9 +20,7 @@ extension Oracle {
                 "\(process.name) continues \(partition) at \(restored.entry.map { String($0.low) } ?? "nothing"), "
                     + "published was \(last)")
         }
-        let highest = acknowledgedManifests.filter { accepted.contains($0) && $0.partition == partition }
-            .compactMap { image.entry($0)?.low }.max()
-        if let highest, !hasNewerOwner(partition, restored.epoch), restored.entry?.low ?? .min < highest {
+        if let highest = acknowledgedLow[partition], !hasNewerOwner(partition, restored.epoch), restored.entry?.low ?? .min < highest {
             violated(.watermark, "\(process.name) continues \(partition) before its acknowledged watermark \(highest)")
         }
     }
@@ -82,12 +80,17 @@ extension Oracle {
         }
         let path = Simulation.layout.manifests + "/\(chain)/" + FileDeliveryStore.manifestName(last.sequence)
         guard let bytes = world.disk.durableContents(path), let manifest = try? Manifest.decode(bytes),
-            manifest.entries == entries
+            entries.allSatisfy({ manifest.entries.contains($0) })
         else {
             return violated(.manifestNamesWholeFiles, "manifest \(chain)/\(last.sequence) is reported and not durable")
         }
         for entry in entries {
-            acknowledgedManifests.insert(StoreImage.AcceptedKey(manifest: last, partition: entry.partition))
+            let key = StoreImage.AcceptedKey(manifest: last, partition: entry.partition)
+            acknowledgedManifests.insert(key)
+            acknowledgedLow[entry.partition] = max(acknowledgedLow[entry.partition] ?? .min, entry.low)
+            if !accepted.contains(key) {
+                violated(.fencing, "\(chain)/\(last.sequence) was reported for \(entry.partition) and no reader sees it")
+            }
         }
     }
 
@@ -110,7 +113,7 @@ extension Oracle {
     /// I3: the log's committed offset is never ahead of the manifest.
     func committed(_ offsets: [PartitionID: CommittedOffset]) {
         for (partition, offset) in offsets.sorted(by: { $0.key < $1.key }) {
-            let low = newest[partition]?.low ?? .min
+            let low = max(newest[partition]?.low ?? .min, acknowledgedLow[partition] ?? .min)
             if offset.offset > low {
                 violated(.watermark, "\(offset.offset) of \(partition) was committed, its manifest's watermark is \(low)")
             }

@@ -29,6 +29,8 @@ final class Oracle {
     /// Groups at the writers, by chain.
     var underWay: [String: (group: CommitGroup, since: Int64)] = [:]
     var acknowledgedManifests: Set<StoreImage.AcceptedKey> = []
+    /// The highest watermark that a worker was told is durable.
+    var acknowledgedLow: [PartitionID: Int64] = [:]
     var owners: [PartitionID: [UInt64: String]] = [:]
     /// Partitions that a process let go, and has not taken again.
     var released: [String: Set<PartitionID>] = [:]

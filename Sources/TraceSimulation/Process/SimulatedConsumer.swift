@@ -16,6 +16,7 @@ final class SimulatedConsumer {
     /// A take-over or a revoke is under way: the poll does not return before it is done.
     private var isBusy = false
     private var hasLeft = false
+    private var isRejoining = false
 
     init(process: SimulatedProcess, store: ObservedStore, taskPlan: TaskPlan) {
         self.process = process
@@ -47,6 +48,7 @@ final class SimulatedConsumer {
             if now - lastContact > world.plan.sessionTimeout, !owned.isEmpty { lose() }
             return
         }
+        if isRejoining { return leaveAndJoin() }
         switch broker.heartbeat(member, now: now) {
         case .unknownMember:
             if owned.isEmpty { join(keeping: []) } else { lose() }
@@ -68,6 +70,17 @@ final class SimulatedConsumer {
 
     private func lose() {
         revoke(owned.sorted(), lost: true) { [self] in
+            member = nil
+            join(keeping: [])
+        }
+    }
+
+    func rejoin() { isRejoining = true }
+
+    private func leaveAndJoin() {
+        isRejoining = false
+        revoke(owned.sorted(), lost: false) { [self] in
+            if world.isReachable(process.place) { broker.leave(member, now: now) }
             member = nil
             join(keeping: [])
         }
@@ -181,6 +194,10 @@ final class SimulatedConsumer {
     // MARK: - Records
 
     private func fetch() {
+        for _ in 0..<4 { fetchOnce() }
+    }
+
+    private func fetchOnce() {
         for partition in owned.sorted() where !paused.contains(partition) {
             guard process.state == .running, let position = positions[partition],
                 let thread = thread(of: partition), !thread.isRevoking

@@ -205,6 +205,11 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
         consumer?.setPaused(isPaused, partitions)
     }
 
+    func fenced(_ partitions: [PartitionID]) {
+        world.note("\(name): another worker has taken over \(partitions)")
+        consumer?.rejoin()
+    }
+
     /// The pipeline cannot go on: the process ends, and is started again as a supervisor would.
     func failed(_ error: any Error) {
         world.note("\(name) ends: \(error)")
