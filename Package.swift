@@ -110,7 +110,8 @@ let package = Package(
         .testTarget(
             name: "ProjectTests",
             dependencies: [
-                "Tailrace", "Pipeline", "OTLP", "TraceModel", "Storage", .product(name: "Yams", package: "Yams"),
+                "Tailrace", "TailraceCLI", "Pipeline", "OTLP", "TraceModel", "Storage",
+                .product(name: "Yams", package: "Yams"),
             ]),
     ]
 )

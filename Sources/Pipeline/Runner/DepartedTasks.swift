@@ -20,7 +20,12 @@ struct DepartedTasks {
         for lane in task.lanes {
             policies[lane.name] = PolicyCounters.sum(policies[lane.name] ?? [], lane.sampler.policyCounters)
         }
-        for scrubber in task.scrubbers.values {
+        addStages(of: task)
+    }
+
+    /// Adds what the stages have counted that are made anew when a plan changes.
+    mutating func addStages(of task: PartitionTask) {
+        for scrubber in task.stages.scrubbers.values {
             for (rule, count) in scrubber.counts { scrubbed[rule, default: 0] += count }
         }
     }
@@ -37,16 +42,20 @@ extension SamplerGauges {
 }
 
 extension PolicyCounters {
-    /// Adds two lists of the same policies.
+    /// Adds the counters of policies of the same name; the order is that of `right`, the newer list.
     package static func sum(_ left: [PolicyCounters], _ right: [PolicyCounters]) -> [PolicyCounters] {
         if left.isEmpty { return right }
-        return zip(left, right).map { left, right in
-            var sum = left
-            sum.matchedTraces += right.matchedTraces
-            sum.keptTraces += right.keptTraces
-            sum.keptSpans += right.keptSpans
-            sum.keptBytes += right.keptBytes
-            return sum
+        var sums = right
+        for counters in left {
+            guard let index = sums.firstIndex(where: { $0.name == counters.name }) else {
+                sums.append(counters)
+                continue
+            }
+            sums[index].matchedTraces += counters.matchedTraces
+            sums[index].keptTraces += counters.keptTraces
+            sums[index].keptSpans += counters.keptSpans
+            sums[index].keptBytes += counters.keptBytes
         }
+        return sums
     }
 }

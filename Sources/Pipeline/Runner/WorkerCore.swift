@@ -23,9 +23,9 @@ package final class WorkerCore {
         var offsets: [PartitionID: CommittedOffset] = [:]
     }
 
-    private let settings: WorkerSettings
+    private var settings: WorkerSettings
     private let environment: StageEnvironment
-    private let sinks: WorkerSinks
+    private var sinks: WorkerSinks
     private let store: any DeliveryStore
     private let control: any WorkerControl
     private let writer: any GroupWriter
@@ -40,16 +40,21 @@ package final class WorkerCore {
     private var held: [CommitGroup] = []
     private var revocation: Revocation?
     private var paused: Set<PartitionID> = []
+    /// The plan that the sinks belong to.
+    private var plan: PipelinePlan
+    /// How a source's tasks run since the last reload; by the source's name.
+    private var reloaded: [String: (plan: TaskPlan, settings: PartitionTask.Settings)] = [:]
     /// Monotonic milliseconds.
     private var lastFlush: Int64
     private var lastUpkeep: Int64
     package private(set) var snapshot = WorkerSnapshot()
 
     package init(
-        index: Int, settings: WorkerSettings, environment: StageEnvironment, sinks: WorkerSinks,
+        index: Int, plan: PipelinePlan, settings: WorkerSettings, environment: StageEnvironment, sinks: WorkerSinks,
         store: any DeliveryStore, control: any WorkerControl, writer: any GroupWriter, at time: WorkerTime
     ) {
         self.index = index
+        self.plan = plan
         self.settings = settings
         self.environment = environment
         self.sinks = sinks
@@ -75,9 +80,11 @@ package final class WorkerCore {
         _ partition: PartitionID, _ restored: RestoredTask, _ plan: TaskPlan, _ taskSettings: PartitionTask.Settings,
         startOffset: Int64, at time: WorkerTime
     ) {
+        // An assignment that was on its way during a reload still names the old plan.
+        let current = reloaded[taskSettings.sourceName] ?? (plan, taskSettings)
         do {
             let task = try PartitionTask(
-                taskPlan: plan, settings: taskSettings, partition: partition, environment: environment,
+                taskPlan: current.plan, settings: current.settings, partition: partition, environment: environment,
                 restored: restored, startOffset: startOffset, sinks: sinks)
             if let entry = restored.entry {
                 try store.readDecisions(of: entry, since: task.decisionHorizonStart) { sampler, records in
@@ -118,6 +125,35 @@ package final class WorkerCore {
 
     package func logRestarted(_ partition: PartitionID, at offset: Int64) {
         tasks[partition]?.task.restartLog(at: offset)
+    }
+
+    // MARK: - Reload
+
+    /// Takes over a new plan between two batches: open traces, decisions and offsets stay. What the old plan decided leaves in a
+    /// group of its own, so that no group mixes the two.
+    package func reload(_ reload: PlanReload) {
+        do {
+            for owned in tasks.values {
+                if let plan = reload.taskPlans[owned.task.settings.sourceName] {
+                    owned.task.closeSamplers(missingIn: plan)
+                }
+            }
+            if let group = makeGroup() { held.append(group) }
+            sinks = sinks.adapted(from: plan, to: reload.plan, made: reload.madeSinks)
+            plan = reload.plan
+            settings = reload.settings
+            for (source, plan) in reload.taskPlans {
+                if let taskSettings = reload.taskSettings[source] { reloaded[source] = (plan, taskSettings) }
+            }
+            for owned in tasks.values {
+                guard let current = reloaded[owned.task.settings.sourceName] else { continue }
+                departed.addStages(of: owned.task)
+                try owned.task.adopt(
+                    current.plan, settings: current.settings, environment: environment, sinks: sinks)
+            }
+        } catch {
+            control.failed(StageError("cannot take over the new configuration: \(error)"))
+        }
     }
 
     // MARK: - Upkeep
@@ -207,6 +243,7 @@ package final class WorkerCore {
 
     /// Everything decided so far, sealed; nil when nothing has changed.
     private func makeGroup() -> CommitGroup? {
+        // A sink that refused a write may lack rows that the entries would call done.
         if tasks.values.contains(where: { $0.task.failure != nil }) { return nil }
         let hasNews = tasks.values.contains { $0.task.isDirty } || sinks.bufferedBytes > 0
         guard hasNews else { return nil }

@@ -10,6 +10,7 @@ package final class WorkerThread: @unchecked Sendable {
         case ended(PartitionID)
         case logRestarted(PartitionID, at: Int64)
         case revoke([PartitionID], lost: Bool, Completion<[PartitionID: CommittedOffset]>)
+        case reload(PlanReload, Completion<Void>)
         case outcome(PublishOutcome)
         case stop
     }
@@ -23,15 +24,15 @@ package final class WorkerThread: @unchecked Sendable {
     private var isStopping = false
 
     package init(
-        index: Int, settings: WorkerSettings, environment: StageEnvironment, sinks: WorkerSinks,
+        index: Int, plan: PipelinePlan, settings: WorkerSettings, environment: StageEnvironment, sinks: WorkerSinks,
         store: any DeliveryStore, control: any WorkerControl
     ) throws {
         let queue = BlockingQueue<Message>()
         self.queue = queue
         writer = try WriterThread(store: store, writer: index) { queue.append(.outcome($0)) }
         core = WorkerCore(
-            index: index, settings: settings, environment: environment, sinks: sinks, store: store, control: control,
-            writer: writer, at: .current())
+            index: index, plan: plan, settings: settings, environment: environment, sinks: sinks, store: store,
+            control: control, writer: writer, at: .current())
         thread = try NamedThread(name: "worker-\(index)") { [unowned self] in run() }
     }
 
@@ -91,6 +92,9 @@ package final class WorkerThread: @unchecked Sendable {
         case .logRestarted(let partition, let offset): core.logRestarted(partition, at: offset)
         case .revoke(let partitions, let lost, let completion):
             completion.complete(revoke(partitions, lost: lost))
+        case .reload(let reload, let completion):
+            core.reload(reload)
+            completion.complete(())
         case .outcome(let outcome): core.finished(outcome)
         case .stop: isStopping = true
         }

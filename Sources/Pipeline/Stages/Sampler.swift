@@ -23,12 +23,22 @@ public protocol Sampler: AnyObject {
     /// Decisions made before a restart or hand-over; called before the first `add`.
     func restore(_ decisions: [DecisionRecord])
 
+    /// Takes over new settings between two records. Open traces and remembered decisions stay; what is decided from here on
+    /// is decided by the new settings, with their version.
+    ///
+    /// - Returns: false where the sampler cannot: it then decides all it holds, and a new one takes its place.
+    func reconfigure(_ settings: StageSettings, _ context: SamplerContext) throws -> Bool
+
     /// How long decisions are remembered, milliseconds of stream time.
     var decisionHorizon: Int64 { get }
 
     var gauges: SamplerGauges { get }
     /// Counters by policy, in the order of the policies; read once per second.
     var policyCounters: [PolicyCounters] { get }
+}
+
+extension Sampler {
+    public func reconfigure(_ settings: StageSettings, _ context: SamplerContext) throws -> Bool { false }
 }
 
 /// What a sampler holds now.

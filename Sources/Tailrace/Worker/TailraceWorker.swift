@@ -2,6 +2,7 @@ import Glibc
 public import Pipeline
 import Sampling
 import Storage
+import Synchronization
 
 /// A worker process's pipeline with everything it needs: the store, the runner, metrics and health.
 public final class TailraceWorker: Sendable {
@@ -20,21 +21,21 @@ public final class TailraceWorker: Sendable {
         }
     }
 
-    public let plan: PipelinePlan
     public let storeDirectory: String
-    private let runner: PipelineRunner
-    private let settings: WorkerSettings
+    let options: Options
+    let runner: PipelineRunner
+    let configuration = Mutex(ConfigurationStatus())
     private let startedAt = WallClock.now()
 
     /// - Parameter log: receives one line per event; callable from any thread.
     public init(plan: PipelinePlan, options: Options, log: @escaping @Sendable (String) -> Void) throws {
-        self.plan = plan
+        self.options = options
         storeDirectory = options.storeDirectory ?? Self.storePath(of: plan) ?? "./data"
         let incarnation = Self.newIncarnation()
         var environment = StageEnvironment(
             workingDirectory: ".", storeDirectory: storeDirectory, incarnation: incarnation, pipelineName: plan.name)
         environment.clusterName = options.clusterName
-        settings = Self.workerSettings(plan, threads: options.threads)
+        let settings = Self.workerSettings(plan, threads: options.threads)
         let layout = StoreLayout(root: storeDirectory)
         let store = try FileDeliveryStore(layout: layout, incarnation: incarnation)
         let pipelineName = plan.name
@@ -45,6 +46,9 @@ public final class TailraceWorker: Sendable {
                     path: "\(layout.deadLetters)/\(incarnation)-\(worker).jsonl", pipeline: pipelineName)
             }, log: log)
     }
+
+    /// The plan in force.
+    public var plan: PipelinePlan { runner.plan }
 
     public func start() throws { try runner.start() }
 
@@ -63,7 +67,8 @@ public final class TailraceWorker: Sendable {
     /// The metrics in Prometheus' text format.
     public func metrics() -> String {
         WorkerMetrics(
-            pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt
+            pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt,
+            configuration: configuration.withLock { $0 }, configurationHash: plan.configurationHash
         )
         .render()
     }
@@ -77,12 +82,12 @@ public final class TailraceWorker: Sendable {
     // MARK: -
 
     /// The path of the pipeline's segment sink.
-    private static func storePath(of plan: PipelinePlan) -> String? {
+    static func storePath(of plan: PipelinePlan) -> String? {
         plan.sinks.lazy.filter { plan.stages[$0].kind == "segments" }
             .compactMap { plan.stages[$0].settings.string("path") }.first
     }
 
-    private static func workerSettings(_ plan: PipelinePlan, threads: Int?) -> WorkerSettings {
+    static func workerSettings(_ plan: PipelinePlan, threads: Int?) -> WorkerSettings {
         var settings = WorkerSettings()
         settings.threads = max(1, threads ?? min(8, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let budget = plan.samplers.reduce(0) { $0 + TailSamplerStage.memoryBudget(plan.stages[$1].settings) }

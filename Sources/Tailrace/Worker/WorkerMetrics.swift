@@ -8,6 +8,8 @@ struct WorkerMetrics {
     let sources: [(name: String, status: SourceStatus)]
     /// Milliseconds since the Unix epoch.
     let startedAt: Int64
+    let configuration: ConfigurationStatus
+    let configurationHash: UInt32
 
     func render() -> String {
         var text = MetricsText(constantLabels: [("pipeline", pipeline)])
@@ -16,7 +18,28 @@ struct WorkerMetrics {
         policies(&text)
         partitions(&text)
         worker(totals, &text)
+        configuration(&text)
         return text.rendered
+    }
+
+    private func configuration(_ text: inout MetricsText) {
+        text.gauge(
+            "tailrace_config_generation", "1 at the start, one more with each accepted reload.",
+            configuration.generation)
+        text.gauge(
+            "tailrace_config_hash", "Hash of the configuration in force, the contents of named files left out.",
+            Int(configurationHash))
+        text.header("tailrace_config_reloads_total", "counter", "Requests to reload, by result.")
+        text.sample("tailrace_config_reloads_total", [("result", "accepted")], configuration.accepted)
+        text.sample("tailrace_config_reloads_total", [("result", "refused")], configuration.refused)
+        text.gauge(
+            "tailrace_config_last_reload_successful", "1 unless the last reload was refused.",
+            configuration.lastWasAccepted ? 1 : 0)
+        if let lastAt = configuration.lastAt {
+            text.gauge(
+                "tailrace_config_last_reload_timestamp_seconds", "When a reload was last asked for, Unix time.",
+                Int(lastAt / 1000))
+        }
     }
 
     private func spans(_ totals: WorkerTotals, _ text: inout MetricsText) {

@@ -10,7 +10,8 @@ final class WorkerShell {
     private var whenRevoked: (([PartitionID: CommittedOffset]) -> Void)?
 
     init(
-        process: SimulatedProcess, index: Int, sinks: WorkerSinks, store: ObservedStore, environment: StageEnvironment
+        process: SimulatedProcess, index: Int, plan: PipelinePlan, sinks: WorkerSinks, store: ObservedStore,
+        environment: StageEnvironment
     ) {
         self.process = process
         self.index = index
@@ -24,7 +25,8 @@ final class WorkerShell {
         var environment = environment
         environment.worker = index
         core = WorkerCore(
-            index: index, settings: settings, environment: environment, sinks: sinks, store: store, control: process,
+            index: index, plan: plan, settings: settings, environment: environment, sinks: sinks, store: store,
+            control: process,
             writer: writer, at: process.time)
         writer.shell = self
     }
