@@ -60,6 +60,8 @@ public final class FileDeliveryStore: DeliveryStore {
         while true {
             let newest = try newestEpoch(in: directory)
             let found = try newest.map { try lastEntry(of: partition, epoch: $0, in: directory) } ?? nil
+            // What we build on must be durable. Its owner may have died between the rename and the sync.
+            if let chain = found?.position.chain { try fileSystem.syncDirectory(layout.manifests + "/" + chain) }
             let number = (newest?.number ?? 0) + 1
             let epoch = Epoch(number: number, incarnation: incarnation, parent: found?.position)
             // Of two workers that want the same number one succeeds; the other looks again.

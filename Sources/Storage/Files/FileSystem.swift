@@ -24,6 +24,8 @@ public protocol FileSystem: Sendable {
     func list(_ directory: String) throws(FileError) -> [String]
     func createDirectory(_ path: String) throws(FileError)
     func remove(_ path: String) throws(FileError)
+    /// Makes the names in a directory durable: also those that another process has put there.
+    func syncDirectory(_ path: String) throws(FileError)
 }
 
 /// A file operation failed: which, on what, why.

@@ -172,7 +172,11 @@ public struct LocalFileSystem: FileSystem {
     /// A new name survives a crash only when its directory was synced too.
     private func syncDirectory(of path: String) throws(FileError) {
         let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        let descriptor = calls.open(directory.isEmpty ? "/" : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+        try syncDirectory(directory.isEmpty ? "/" : directory)
+    }
+
+    public func syncDirectory(_ directory: String) throws(FileError) {
+        let descriptor = calls.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
         guard descriptor >= 0 else { throw failure("open", directory) }
         defer { calls.close(descriptor) }
         if calls.sync(descriptor) != 0 { throw failure("sync", directory) }
