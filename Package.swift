@@ -8,6 +8,8 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),  // a dynamic call is visible where it is written
     // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0444-member-import-visibility.md
     .enableUpcomingFeature("MemberImportVisibility"),  // no module leaks its imports to its users
+    // Deliberate bugs that tests switch on (docs/simulation.md). Release builds have none of it.
+    .define("TAILRACE_MUTATIONS", .when(configuration: .debug)),
 ]
 
 let package = Package(
@@ -73,7 +75,9 @@ let package = Package(
         // The delivery protocol under a seeded scheduler with a simulated broker, disk and processes: docs/simulation.md.
         .target(name: "TraceSimulation", dependencies: ["TraceModel", "OTLP", "Pipeline", "Sampling", "Storage"]),
         // Not a product: `make soak` builds and runs it.
-        .executableTarget(name: "TailraceSoak", dependencies: ["TraceSimulation"]),
+        .executableTarget(
+            name: "TailraceSoak",
+            dependencies: ["TraceSimulation", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
         // Not a product: `make bench` builds and runs it.
         .executableTarget(
             name: "TailraceBench",

@@ -1,28 +1,70 @@
+import ArgumentParser
 import Glibc
 import TraceSimulation
 
-enum SoakCommand {
-    static func main(_ arguments: [String]) {
-        let first = UInt64(arguments.count > 1 ? arguments[1] : "1") ?? 1
-        let count = UInt64(arguments.count > 2 ? arguments[2] : "1") ?? 1
-        let verbose = arguments.contains("--trace")
+/// Runs the delivery protocol's simulator over many seeds, or one of them again.
+@main
+struct SoakCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "TailraceSoak", abstract: "Runs simulated worlds and checks the delivery invariants I1 to I20.")
+
+    @Option(help: "How many seeds to run.")
+    var seeds: UInt64 = 1000
+    @Option(help: "The first of them.")
+    var first: UInt64 = 1
+    @Option(help: "Run this seed only.")
+    var seed: UInt64?
+    @Option(help: "Leave out these faults of the seed, by their positions: 0,3,4.")
+    var drop: String?
+    @Option(help: "Run the seed with so many traces.")
+    var traces: Int?
+    @Option(name: .customLong("bad-records"), help: "Run the seed with so many unreadable records.")
+    var badRecords: Int?
+    @Option(help: "Run the seed with so many workers.")
+    var workers: Int?
+    @Option(help: "Run the seed with so many threads per worker.")
+    var threads: Int?
+    @Option(help: "Switch on a deliberate bug (debug builds only).")
+    var mutation: String?
+    @Flag(help: "Print every step.")
+    var trace = false
+    @Flag(help: "Shorten the schedule of a failing seed.")
+    var minimise = false
+
+    func run() throws {
         var start = timespec()
         clock_gettime(CLOCK_MONOTONIC, &start)
+        let range = seed.map { $0..<$0 + 1 } ?? first..<first + seeds
         var failures = 0
         var steps = 0
-        for seed in first..<first + count {
-            let outcome = Simulation.run(WorldPlan(seed: seed), transcript: verbose ? { print($0) } : nil)
+        for seed in range {
+            var world = Reproduction(seed: seed, mutation: mutation)
+            world.dropped = Set((drop ?? "").split(separator: ",").compactMap { Int($0) })
+            world.traces = traces
+            world.badRecords = badRecords
+            world.workers = workers
+            world.threads = threads
+            let outcome = world.run(transcript: trace ? { print($0) } : nil)
             steps += outcome.steps
-            if let violation = outcome.violation {
-                failures += 1
-                print("seed \(seed): \(violation)")
-            } else if count == 1 {
-                print("seed \(seed): fine; \(outcome)")
-            }
+            guard let violation = outcome.violation else { continue }
+            failures += 1
+            report(world, violation)
+            fflush(nil)
         }
         var end = timespec()
         clock_gettime(CLOCK_MONOTONIC, &end)
         let seconds = Double(end.tv_sec - start.tv_sec) + Double(end.tv_nsec - start.tv_nsec) / 1e9
-        print("\(count) seeds, \(failures) failures, \(steps) steps, \(seconds) s, \(Double(count) / seconds) seeds/s")
+        let speed = Int((Double(range.count) / seconds).rounded())
+        print("\(range.count) seeds, \(steps) steps, \(failures) failures, \(speed) seeds/s")
+        if failures > 0 { throw ExitCode.failure }
+    }
+
+    private func report(_ world: Reproduction, _ violation: Violation) {
+        print("seed \(world.seed): \(violation)")
+        print("  again:  \(world.command)")
+        guard minimise else { return }
+        let short = world.minimised()
+        print("  short:  \(short.command)")
+        for line in short.schedule { print("    \(line)") }
     }
 }

@@ -1,11 +1,54 @@
+import Pipeline
 import Testing
 import TraceSimulation
 
+/// The delivery protocol in simulated worlds: every invariant of spec/delivery.md, section 8, at every step.
+@Suite(.serialized)
 struct SimulationTests {
+    /// As many as `make test` runs.
+    static let seeds: ClosedRange<UInt64> = 1...2000
+
     @Test("the same seed gives the same run")
     func isDeterministic() {
-        let first = Simulation.run(WorldPlan(seed: 7))
-        let second = Simulation.run(WorldPlan(seed: 7))
-        #expect(first.digest == second.digest)
+        for seed in [3, 7, 33] as [UInt64] {
+            let first = Simulation.run(WorldPlan(seed: seed))
+            let second = Simulation.run(WorldPlan(seed: seed))
+            #expect(first.digest == second.digest, "seed \(seed)")
+            #expect(first.steps == second.steps, "seed \(seed)")
+        }
     }
+
+    @Test("no world breaks an invariant")
+    func holdsInEveryWorld() {
+        let clock = ContinuousClock()
+        var failures: [String] = []
+        var steps = 0
+        let time = clock.measure {
+            for seed in Self.seeds {
+                let world = Reproduction(seed: seed)
+                let outcome = world.run()
+                steps += outcome.steps
+                if let violation = outcome.violation {
+                    failures.append("\(violation)\n  again: \(world.command) --minimise")
+                }
+            }
+        }
+        let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
+        print("simulator: \(Self.seeds.count) seeds, \(steps) steps, \(Int(Double(Self.seeds.count) / seconds)) seeds/s")
+        for failure in failures { Issue.record("\(failure)") }
+    }
+
+    #if TAILRACE_MUTATIONS
+        @Test("every deliberate bug is found", arguments: ProtocolMutation.allCases)
+        func finds(_ mutation: ProtocolMutation) {
+            for seed in Self.seeds {
+                let world = Reproduction(seed: seed, mutation: mutation.rawValue)
+                if let violation = world.run().violation {
+                    print("\(mutation.rawValue): seed \(seed), \(violation)")
+                    return
+                }
+            }
+            Issue.record("\(mutation.rawValue) is not found within \(Self.seeds.count) seeds")
+        }
+    #endif
 }

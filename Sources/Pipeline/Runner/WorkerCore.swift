@@ -86,7 +86,11 @@ package final class WorkerCore {
             let task = try PartitionTask(
                 taskPlan: current.plan, settings: current.settings, partition: partition, environment: environment,
                 restored: restored, startOffset: startOffset, sinks: sinks)
-            if let entry = restored.entry {
+            var entry = restored.entry
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .decisionsNotRestored { entry = nil }
+            #endif
+            if let entry {
                 try store.readDecisions(of: entry, since: task.decisionHorizonStart) { sampler, records in
                     task.restoreDecisions(sampler: sampler, records)
                 }
@@ -172,7 +176,7 @@ package final class WorkerCore {
         }
         guard now - lastUpkeep >= 200 else { return false }
         lastUpkeep = now
-        advanceIdlePartitions()
+        advanceIdlePartitions(now)
         keepWithinBudget()
         renewSnapshot()
         return true
@@ -181,10 +185,13 @@ package final class WorkerCore {
     /// A quiet partition goes on with the wall clock: its last traces would otherwise wait for a record that never comes. Only
     /// up to the moment when it was last seen to be quiet: a record that is under way must not find its time passed, or a
     /// replay of the log would decide otherwise (I13).
-    private func advanceIdlePartitions() {
+    private func advanceIdlePartitions(_ now: Int64) {
         for owned in tasks.values {
             guard let atEndAt = owned.atEndAt else { continue }
-            let quiet = atEndAt - owned.lastRecordAt
+            var quiet = atEndAt - owned.lastRecordAt
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .idleClockRunsAhead { quiet = now - owned.lastRecordAt }
+            #endif
             guard quiet > settings.idleClock, owned.lastRecordStreamTime != .min else { continue }
             owned.task.advanceIdle(to: owned.lastRecordStreamTime + quiet)
         }
@@ -195,18 +202,28 @@ package final class WorkerCore {
         let windows = tasks.values.reduce(0) { $0 + $1.task.windowBytes }
         let budget = settings.memoryBudget / max(1, settings.threads)
         let buffered = sinks.bufferedBytes
-        if windows + buffered > budget, windows > 0 {
+        var mayHold = budget
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .budgetIgnored { mayHold = .max }
+        #endif
+        if windows + buffered > mayHold, windows > 0 {
             let target = max(0, budget * 9 / 10 - buffered)
             for owned in tasks.values {
                 owned.task.shrink(toBytes: Int(Double(target) * Double(owned.task.windowBytes) / Double(windows)))
             }
         }
         // While nothing can be made durable, or more is buffered than the budget allows, reading stops.
-        let mustPause = snapshot.flushError != nil || buffered > budget
+        var mustPause = snapshot.flushError != nil || buffered > budget
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .pauseForgotten { mustPause = false }
+        #endif
         snapshot.isPaused = mustPause
         if mustPause {
             // Also those that were assigned since the others were paused.
-            let running = tasks.keys.filter { !paused.contains($0) }.sorted()
+            var running = tasks.keys.filter { !paused.contains($0) }.sorted()
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .newPartitionNotPaused { if !paused.isEmpty { running = [] } }
+            #endif
             paused.formUnion(running)
             if !running.isEmpty { control.setPaused(true, running, worker: index) }
         } else if !paused.isEmpty {
@@ -224,6 +241,12 @@ package final class WorkerCore {
     private func publish(_ group: CommitGroup) {
         isPublishing = true
         underWay = group.tasks.map { ($0.entry.partition, $0.entry.epoch) }
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .commitBeforePublish {
+                let offsets = group.tasks.map { ($0.entry.partition, CommittedOffset(offset: $0.entry.low, metadata: "")) }
+                control.commit(Dictionary(uniqueKeysWithValues: offsets), wait: false)
+            }
+        #endif
         writer.publish(group)
     }
 
@@ -299,6 +322,9 @@ package final class WorkerCore {
         }.map(\.partition)
         underWay = []
         if fenced.isEmpty { return }
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .fencedOwnerGoesOn { return }
+        #endif
         snapshot.fencedEntries += UInt64(fenced.count)
         removeTasks(fenced)
         control.fenced(fenced)
@@ -311,7 +337,11 @@ package final class WorkerCore {
     ///
     /// Until `continueRevoke` has given its answer, no record may be processed and no other revoke begun.
     package func beginRevoke(_ partitions: [PartitionID], lost: Bool, at time: WorkerTime) {
-        if lost { removeTasks(partitions) }
+        var gone = lost ? partitions : []
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .lostPartitionIsPublished { gone = [] }
+        #endif
+        removeTasks(gone)
         revocation = Revocation(
             partitions: partitions, deadline: time.monotonic + Int64(settings.revokeDeadline))
     }
@@ -333,6 +363,13 @@ package final class WorkerCore {
         } else {
             // Rows of lost partitions leave the sinks' buffers with a group that does not name the partition: they stay
             // invisible, also when the partition comes back to this worker with a new epoch.
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .rowsOfOldEpochKept {
+                    removeTasks(revocation.partitions)
+                    self.revocation = nil
+                    return [:]
+                }
+            #endif
             if let group = takeHeldGroup() ?? makeGroup() {
                 publish(group)
                 return nil
@@ -347,6 +384,13 @@ package final class WorkerCore {
     }
 
     private func removeTasks(_ partitions: [PartitionID]) {
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .revokedTaskStays { return }
+        #endif
+        #if TAILRACE_MUTATIONS
+            let all = tasks.keys.sorted()
+            let partitions = ProtocolMutation.active == .revokeTakesEverything ? all : partitions
+        #endif
         for partition in partitions {
             paused.remove(partition)
             if let owned = tasks.removeValue(forKey: partition) { departed.add(owned.task) }

@@ -59,7 +59,14 @@ struct TraceAssembler {
                 let bytes = UnsafeRawBufferPointer(start: address + 4, count: Int(length))
                 position += length + 4
                 let fields = SpanFields(bytes)
-                if !seen.insert(Identity(spanID: fields.spanID, kind: fields.kind)).inserted {
+                var identity = Identity(spanID: fields.spanID, kind: fields.kind)
+                #if TAILRACE_MUTATIONS
+                    if ProtocolMutation.active == .duplicatesWithoutKind { identity.kind = 0 }
+                #endif
+                #if TAILRACE_MUTATIONS
+                    if ProtocolMutation.active == .duplicatesKept { identity.spanID = SpanID(UInt64(seen.count + 1) << 32) }
+                #endif
+                if !seen.insert(identity).inserted {
                     duplicates += 1
                     continue
                 }

@@ -61,13 +61,27 @@ public final class FileDeliveryStore: DeliveryStore {
             let newest = try newestEpoch(in: directory)
             let found = try newest.map { try lastEntry(of: partition, epoch: $0, in: directory) } ?? nil
             // What we build on must be durable. Its owner may have died between the rename and the sync.
-            if let chain = found?.position.chain { try fileSystem.syncDirectory(layout.manifests + "/" + chain) }
+            var syncedChain = found?.position.chain
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .takeOverNotSynced { syncedChain = nil }
+            #endif
+            if let syncedChain { try fileSystem.syncDirectory(layout.manifests + "/" + syncedChain) }
             let number = (newest?.number ?? 0) + 1
             let epoch = Epoch(number: number, incarnation: incarnation, parent: found?.position)
             // Of two workers that want the same number one succeeds; the other looks again.
             guard try fileSystem.createExclusively(epoch.encoded(), at: directory + "/" + Self.padded(number)) else {
+                #if TAILRACE_MUTATIONS
+                    if ProtocolMutation.active == .epochNotExclusive {
+                        return RestoredTask(epoch: number, entry: found?.entry)
+                    }
+                #endif
                 continue
             }
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .takeOverLooksOnce {
+                    return RestoredTask(epoch: number, entry: found?.entry)
+                }
+            #endif
             // The owner before may have published between our look and our epoch. It looks at the epochs after its rename, we
             // look at the manifests after our epoch: one of us sees the other. If it is we, another epoch continues there.
             let position = try newest.map { try lastEntry(of: partition, epoch: $0, in: directory)?.position } ?? nil
@@ -174,7 +188,21 @@ public final class FileDeliveryStore: DeliveryStore {
 
         // 1. What readers will be pointed to.
         var segments: [SegmentReference] = []
-        for flush in group.flushes { segments += try flush.perform() }
+        #if TAILRACE_MUTATIONS
+            var postponed: [any SinkFlush] = []
+            for flush in group.flushes {
+                switch ProtocolMutation.active {
+                case .manifestBeforeSegment where flush is SegmentFlush:
+                    postponed.append(flush)
+                    if let flush = flush as? SegmentFlush { segments.append(try flush.plannedReference()) }
+                case .deadLetterAfterManifest where flush is AppendFlush: postponed.append(flush)
+                case .flushErrorIgnored: segments += (try? flush.perform()) ?? []
+                default: segments += try flush.perform()
+                }
+            }
+        #else
+            for flush in group.flushes { segments += try flush.perform() }
+        #endif
 
         // 2. The decisions that explain it, and that a successor follows.
         let entries = try appendDecisions(group.tasks, writer: writer, chain: &chain)
@@ -201,13 +229,19 @@ public final class FileDeliveryStore: DeliveryStore {
             directory: directory, name: Self.manifestName(chain.sequence), bytes: bytes, entries: owned, chain: chain)
         unconfirmed.withLock { $0[writer] = attempt }
         try fileSystem.renameDurably(path + ".tmp", to: path)
+        #if TAILRACE_MUTATIONS
+            for flush in postponed { _ = try flush.perform() }
+        #endif
         return try accept(attempt, writer: writer)
     }
 
     /// The manifest is there. An entry counts as published when its partition has no newer owner even now: a newer one may
     /// have looked before the manifest was there, and will not see it.
     private func accept(_ attempt: Unconfirmed, writer: Int) throws -> [TaskEntry] {
-        let published = try attempt.entries.filter(isOwned)
+        var published = try attempt.entries.filter(isOwned)
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .epochNotCheckedAfterRename { published = attempt.entries }
+        #endif
         chains.withLock { $0[writer] = attempt.chain }
         unconfirmed.withLock { $0[writer] = nil }
         return published
@@ -217,6 +251,9 @@ public final class FileDeliveryStore: DeliveryStore {
     /// the sync of the directory failed), made durable now; nil if it is not.
     private func confirm(_ writer: Int) throws -> [TaskEntry]? {
         guard let attempt = unconfirmed.withLock({ $0[writer] }) else { return nil }
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .failedRenameForgotten { return nil }
+        #endif
         guard try fileSystem.list(attempt.directory).contains(attempt.name) else {
             unconfirmed.withLock { $0[writer] = nil }
             return nil
@@ -229,6 +266,9 @@ public final class FileDeliveryStore: DeliveryStore {
 
     /// Whether the entry's epoch is the partition's newest.
     private func isOwned(_ entry: TaskEntry) throws -> Bool {
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .epochNotChecked { return true }
+        #endif
         let directory = layout.epochs + "/" + Self.directoryName(entry.partition)
         return try Self.epochNames(fileSystem.list(directory)).last == Self.padded(entry.epoch)
     }
@@ -238,12 +278,15 @@ public final class FileDeliveryStore: DeliveryStore {
     ) throws -> [TaskEntry] {
         var bytes: [UInt8] = []
         var partitions: Set<PartitionID> = []
-        if chain.decisionLength >= Self.maximumDecisionFile
+        // A partition that came back under a new epoch must not vouch for what was written under the old one after it was
+        // fenced, so its decisions go to a new file.
+        var isBack = tasks.contains { chain.epochs[$0.entry.partition] ?? $0.entry.epoch != $0.entry.epoch }
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .decisionFileKeptAcrossEpochs { isBack = false }
+        #endif
+        if isBack || chain.decisionLength >= Self.maximumDecisionFile
             || chain.firstDecidedAt != .max && chain.lastDecidedAt - chain.firstDecidedAt > Self.maximumDecisionSpan
-            || tasks.contains(where: { chain.epochs[$0.entry.partition] ?? $0.entry.epoch != $0.entry.epoch })
         {
-            // A partition that came back under a new epoch must not vouch for what was written under the old one after it
-            // was fenced, so its decisions go to a new file.
             chain.epochs = [:]
             chain.decisionFile += 1
             chain.decisionLength = 0
@@ -262,6 +305,9 @@ public final class FileDeliveryStore: DeliveryStore {
                     DecisionBlock(partition: task.entry.partition, sampler: lane.sampler, records: lane.records))
             }
         }
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .decisionsNotWritten { bytes = [] }
+        #endif
         let relative = "decisions/\(incarnation)/\(writer)-\(chain.decisionFile).log"
         if !bytes.isEmpty {
             // The chain's state is kept only when the whole group succeeds: a repeated group appends at the same place.

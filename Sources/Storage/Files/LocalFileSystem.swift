@@ -1,4 +1,5 @@
 import Glibc
+import Pipeline
 import Synchronization
 
 /// The machine's file system.
@@ -19,6 +20,9 @@ public struct LocalFileSystem: FileSystem {
     public func writeDurably(_ bytes: [UInt8], to path: String) throws(FileError) {
         try withFile(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, "write") { descriptor throws(FileError) in
             try writeAll(bytes, descriptor, path)
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .contentsNotSynced { return }
+            #endif
             if calls.syncData(descriptor) != 0 { throw failure("sync", path) }
         }
     }
@@ -36,9 +40,20 @@ public struct LocalFileSystem: FileSystem {
                     operation: "append to", path: path, code: EINVAL,
                     explanation: "it has \(size) bytes, \(offset) were written before")
             }
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .tornAppendNotCut {
+                    _ = calls.seek(descriptor, size)
+                    try writeAll(bytes, descriptor, path)
+                    _ = calls.syncData(descriptor)
+                    return
+                }
+            #endif
             if calls.truncate(descriptor, Int64(clamping: offset)) != 0 { throw failure("cut", path) }
             if calls.seek(descriptor, Int64(clamping: offset)) < 0 { throw failure("seek in", path) }
             try writeAll(bytes, descriptor, path)
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .appendNotSynced { return }
+            #endif
             if calls.syncData(descriptor) != 0 { throw failure("sync", path) }
         }
         // The name of a new file is made durable too: a manifest will count on it.
@@ -106,6 +121,9 @@ public struct LocalFileSystem: FileSystem {
     public func createDirectory(_ path: String) throws(FileError) {
         if calls.makeDirectory(path, 0o755) == 0 { return try syncDirectory(of: path) }
         if errno == EEXIST {
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .foundDirectoryNotSynced { return }
+            #endif
             // Whoever made it may have died before its name was durable.
             do throws(FileError) {
                 try syncDirectory(of: path)
@@ -171,6 +189,9 @@ public struct LocalFileSystem: FileSystem {
 
     /// A new name survives a crash only when its directory was synced too.
     private func syncDirectory(of path: String) throws(FileError) {
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .directoryNotSynced { return }
+        #endif
         let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
         try syncDirectory(directory.isEmpty ? "/" : directory)
     }

@@ -94,6 +94,11 @@ extension Oracle {
         }
     }
 
+    /// I9: another worker owns these already: nothing of them may be handed to the writer from here on.
+    func lost(_ partitions: [PartitionID], by process: SimulatedProcess) {
+        released[process.name, default: []].formUnion(partitions)
+    }
+
     func letGo(_ partitions: [PartitionID], by process: SimulatedProcess) {
         released[process.name, default: []].formUnion(partitions)
         for thread in process.threads {

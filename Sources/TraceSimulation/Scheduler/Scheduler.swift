@@ -1,3 +1,5 @@
+import Pipeline
+
 /// Virtual time and what is to happen in it. Events at the same time happen in the order in which they were scheduled, so
 /// a run is a function of its seed.
 ///
@@ -69,7 +71,12 @@ final class Scheduler {
     /// Starts code that may wait in the middle; it runs until it waits or ends.
     func start(_ body: @escaping () -> Void) {
         let thread = workers.popLast() ?? CoroutineThread()
-        let coroutine = Coroutine(thread: thread, body: body)
+        #if TAILRACE_MUTATIONS
+            let mutation = ProtocolMutation.active
+            let coroutine = Coroutine(thread: thread) { ProtocolMutation.$active.withValue(mutation, operation: body) }
+        #else
+            let coroutine = Coroutine(thread: thread, body: body)
+        #endif
         unfinished[ObjectIdentifier(coroutine)] = coroutine
         resume(coroutine)
     }

@@ -1,3 +1,0 @@
-import TraceSimulation
-
-SoakCommand.main(CommandLine.arguments)
