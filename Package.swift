@@ -100,7 +100,7 @@ let package = Package(
         .testTarget(
             name: "ScrubbingTests", dependencies: ["Scrubbing", "OTLP", .product(name: "Yams", package: "Yams")]),
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Pipeline", "OTLP", "TraceModel", "Sampling"]),
-        .testTarget(name: "SimulationTests", dependencies: ["TraceSimulation", "Pipeline"]),
+        .testTarget(name: "SimulationTests", dependencies: ["TraceSimulation"]),
         .testTarget(name: "QueryTests", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Query"]),
         .testTarget(
             name: "ServerTests",

@@ -31,7 +31,11 @@ struct SoakCommand: ParsableCommand {
     @Flag(help: "Shorten the schedule of a failing seed.")
     var minimise = false
 
+    @Flag(help: "Look for each deliberate bug in the seeds (debug builds only).")
+    var mutations = false
+
     func run() throws {
+        if mutations { return try findMutations() }
         var start = timespec()
         clock_gettime(CLOCK_MONOTONIC, &start)
         let range = seed.map { $0..<$0 + 1 } ?? first..<first + seeds
@@ -57,6 +61,23 @@ struct SoakCommand: ParsableCommand {
         let speed = Int((Double(range.count) / seconds).rounded())
         print("\(range.count) seeds, \(steps) steps, \(failures) failures, \(speed) seeds/s")
         if failures > 0 { throw ExitCode.failure }
+    }
+
+    private func findMutations() throws {
+        guard !MutationProof.names.isEmpty else {
+            throw ValidationError("release builds have no deliberate bugs; leave out -c release")
+        }
+        var missing = 0
+        for name in MutationProof.names where mutation == nil || mutation == name {
+            if let found = MutationProof.find(name, seeds: first...first + seeds - 1) {
+                print("\(name): seed \(found.world.seed), \(found.violation)")
+            } else {
+                print("\(name): NOT FOUND")
+                missing += 1
+            }
+            fflush(nil)
+        }
+        if missing > 0 { throw ExitCode.failure }
     }
 
     private func report(_ world: Reproduction, _ violation: Violation) {

@@ -1,4 +1,3 @@
-import Pipeline
 import Testing
 import TraceSimulation
 
@@ -38,17 +37,10 @@ struct SimulationTests {
         for failure in failures { Issue.record("\(failure)") }
     }
 
-    #if TAILRACE_MUTATIONS
-        @Test("every deliberate bug is found", arguments: ProtocolMutation.allCases)
-        func finds(_ mutation: ProtocolMutation) {
-            for seed in Self.seeds {
-                let world = Reproduction(seed: seed, mutation: mutation.rawValue)
-                if let violation = world.run().violation {
-                    print("\(mutation.rawValue): seed \(seed), \(violation)")
-                    return
-                }
-            }
-            Issue.record("\(mutation.rawValue) is not found within \(Self.seeds.count) seeds")
-        }
-    #endif
+    @Test("every deliberate bug is found", arguments: MutationProof.names)
+    func finds(_ mutation: String) {
+        let found = MutationProof.find(mutation, seeds: Self.seeds)
+        #expect(found != nil, "\(mutation) is not found within \(Self.seeds.count) seeds")
+        if let found { print("\(mutation): seed \(found.world.seed), \(found.violation)") }
+    }
 }
