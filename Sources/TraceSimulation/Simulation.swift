@@ -196,10 +196,17 @@ package final class Simulation {
         case .diskFull:
             diskFullSince = scheduler.now
             scheduler.after(fault.duration) { [self] in diskFullSince = nil }
-        case .slowDisk: slowUntil = scheduler.now + fault.duration
-        case .rebalance: broker.beginRebalance(now: scheduler.now)
+        case .slowDisk:
+            slowUntil = scheduler.now + fault.duration
+            scheduler.after(fault.duration * Int64(fault.steps) / 60) { [self] in
+                broker.beginRebalance(now: scheduler.now, shuffling: true)
+            }
+        case .rebalance: broker.beginRebalance(now: scheduler.now, shuffling: fault.steps % 2 == 0)
         case .retention: broker.logs[partitions[fault.worker % partitions.count]]?.remove(fault.steps)
         case .policyChange: policyVersion += 1
+        case .reload:
+            policyVersion += 1
+            process?.reload(version: policyVersion)
         case .addWorker:
             guard places.count < 4 else { return }
             places.append(Place())
@@ -219,7 +226,10 @@ package final class Simulation {
         for byte in step.rawValue.utf8 { digest = (digest ^ UInt64(byte)) &* 0x100_0000_01b3 }
         for byte in path.utf8 { digest = (digest ^ UInt64(byte)) &* 0x100_0000_01b3 }
         if let transcript { transcript("\(scheduler.now) \(process.name) \(step.rawValue) \(path)") }
-        while let index = armed.firstIndex(where: { $0.process === process && process.steps > $0.step }) {
+        let isDue = { (armed: (fault: Fault, process: SimulatedProcess, step: Int)) in
+            armed.process === process && process.steps > armed.step && armed.fault.target ?? step == step
+        }
+        while let index = armed.firstIndex(where: isDue) {
             let fault = armed.remove(at: index).fault
             note("fault strikes: \(fault)")
             switch fault.kind {

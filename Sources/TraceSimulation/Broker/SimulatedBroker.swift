@@ -34,6 +34,7 @@ final class SimulatedBroker {
     private var nextMember = 1
     private(set) var generation = 0
     private var joiningUntil: Int64?
+    private var isShuffling = false
     private(set) var rebalances = 0
 
     init(plan: WorldPlan, partitions: [PartitionID]) {
@@ -93,7 +94,9 @@ final class SimulatedBroker {
         completeIfAllJoined()
     }
 
-    func beginRebalance(now: Int64) {
+    /// - Parameter shuffling: members need not keep what they have.
+    func beginRebalance(now: Int64, shuffling: Bool = false) {
+        isShuffling = isShuffling || shuffling
         if joiningUntil == nil { for member in members.keys { members[member]?.hasJoined = false } }
         joiningUntil = joiningUntil ?? now + sessionTimeout
     }
@@ -106,6 +109,7 @@ final class SimulatedBroker {
         let names = members.keys.sorted()
         guard !names.isEmpty else { return }
         let target = shares(names)
+        isShuffling = false
         for name in names {
             var share = target[name] ?? []
             if isCooperative {
@@ -123,7 +127,9 @@ final class SimulatedBroker {
         if isCooperative {
             for name in names {
                 for partition in (members[name]?.owned ?? []).sorted() {
-                    guard free.contains(partition), shares[name]?.count ?? 0 < most, random.chance(90) else { continue }
+                    guard free.contains(partition), shares[name]?.count ?? 0 < most,
+                        random.chance(isShuffling ? 20 : 90)
+                    else { continue }
                     shares[name, default: []].insert(partition)
                     free.removeAll { $0 == partition }
                 }

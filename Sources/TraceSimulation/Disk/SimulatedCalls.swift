@@ -184,7 +184,7 @@ final class SimulatedCalls: SystemCalls, @unchecked Sendable {
 }
 
 /// A step of the protocol: a system call, or a message between the parts of a worker.
-enum Step: String {
+enum Step: String, Sendable {
     case open, create, write, read, truncate, sync, syncDirectory, look, rename, link, unlink, makeDirectory, list
     case fetch, deliver, publish, published, commit, assign, revoke, revoked
 

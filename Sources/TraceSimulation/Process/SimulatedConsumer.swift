@@ -5,7 +5,7 @@ import Pipeline
 final class SimulatedConsumer {
     private unowned let process: SimulatedProcess
     private let store: ObservedStore
-    private let taskPlan: TaskPlan
+    var taskPlan: TaskPlan
     private var member: Int?
     private var generation = 0
     private(set) var owned: Set<PartitionID> = []
@@ -103,7 +103,8 @@ final class SimulatedConsumer {
         let going = owned.subtracting(share).sorted()
         let coming = share.subtracting(owned).sorted()
         let finish = { [self] in
-            for partition in before where partition != KeptPartition(partition.partition, self) {
+            // One that turned out to have a newer owner is given up at any time.
+            for partition in before where partition != KeptPartition(partition.partition, self) && !isRejoining {
                 world.oracle.violated(
                     .keptPartitions, "\(partition.partition) was touched by a rebalance of \(process.name)")
             }

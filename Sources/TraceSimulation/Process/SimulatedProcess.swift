@@ -29,8 +29,7 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
     private var isTorn = false
     private var deferred: [() -> Void] = []
     private var frozen: [Coroutine] = []
-    private(set) var taskPlan: TaskPlan?
-    let version: Int
+    private(set) var version: Int
 
     init(name: String, place: Int, version: Int, world: Simulation) {
         self.name = name
@@ -63,7 +62,6 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
             workingDirectory: ".", storeDirectory: layout.root, incarnation: name,
             pipelineName: SimulatedPipeline.name)
         let taskPlan = try TaskPlan.make(plan: plan, source: plan.sources[0], environment: environment)
-        self.taskPlan = taskPlan
         for index in 0..<world.plan.threads {
             let sinks = WorkerSinks(
                 sinks: [
@@ -114,6 +112,25 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
     func terminate() {
         guard state != .dead, !isTerminating else { return }
         isTerminating = true
+    }
+
+    /// SIGHUP with another policy file.
+    func reload(version: Int) {
+        after(0) { [self] in
+            do {
+                guard let consumer, threads.allSatisfy({ !$0.isRevoking }), !isTerminating else { return }
+                self.version = version
+                let plan = try world.pipeline(version: version)
+                let environment = StageEnvironment(
+                    workingDirectory: ".", storeDirectory: Simulation.layout.root, incarnation: name,
+                    pipelineName: SimulatedPipeline.name)
+                let taskPlan = try TaskPlan.make(plan: plan, source: plan.sources[0], environment: environment)
+                consumer.taskPlan = taskPlan
+                for thread in threads { thread.reload(plan, taskPlan) }
+            } catch {
+                failed(error)
+            }
+        }
     }
 
     /// Called when the partitions are gone: waits for the writers, then ends.

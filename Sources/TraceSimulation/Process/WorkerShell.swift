@@ -6,6 +6,7 @@ final class WorkerShell {
     let writer: SimulatedWriter
     let index: Int
     private unowned let process: SimulatedProcess
+    private let settings: WorkerSettings
     /// Called when the revoke under way is done.
     private var whenRevoked: (([PartitionID: CommittedOffset]) -> Void)?
 
@@ -22,6 +23,7 @@ final class WorkerShell {
         settings.idleClock = process.world.plan.idleClock
         settings.revokeDeadline = process.world.plan.revokeDeadline
         settings.memoryBudget = process.world.plan.memoryBudget
+        self.settings = settings
         var environment = environment
         environment.worker = index
         core = WorkerCore(
@@ -54,6 +56,18 @@ final class WorkerShell {
         batch.release()
         process.world.oracle.check(self, of: process, afterUpkeep: false)
         upkeep()
+    }
+
+    /// Takes over another plan between two batches.
+    func reload(_ plan: PipelinePlan, _ taskPlan: TaskPlan) {
+        let source = SimulatedPipeline.taskSettings.sourceName
+        process.atomically {
+            core.reload(
+                PlanReload(
+                    plan: plan, taskPlans: [source: taskPlan], taskSettings: [source: SimulatedPipeline.taskSettings],
+                    settings: settings, madeSinks: [:]))
+        }
+        process.world.oracle.check(self, of: process, afterUpkeep: false)
     }
 
     // MARK: - Revoke
