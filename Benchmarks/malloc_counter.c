@@ -1,4 +1,4 @@
-// Counts calls of malloc, calloc and realloc; preloaded by run.sh. Read by TailraceBench through dlsym.
+// Counts calls of malloc, calloc and realloc; preloaded by run.sh. Read by HotPathBenchmarks through dlsym.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stddef.h>

@@ -1,32 +1,65 @@
 #!/usr/bin/env bash
 # Measures speed and memory of the release build; docs/benchmarks.md says what the figures mean.
 #
-#   Benchmarks/run.sh            scanner, window and decisions from memory; no broker needed
-#   Benchmarks/run.sh --kafka    also Kafka → pipeline → segments against the raw drain of the same topic, on a real broker
+#   Benchmarks/run.sh            scanner, window, decisions and segments from memory (ordo-one/benchmark); no broker needed
+#   Benchmarks/run.sh --kafka    also Kafka → pipeline → segments beside the raw drain of the same topic, on a real broker
+#
+# Environment: BENCH_RUNS (3) runs of drain and pipeline, of which medians are printed; BENCH_SPANS (2000000) in the topic.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-swift build -c release --product TailraceBench --quiet
-swift build -c release --product tailrace --quiet
+runs="${BENCH_RUNS:-3}"
+wanted="${BENCH_SPANS:-2000000}"
 work="$(mktemp -d)"
 trap 'kill -9 ${broker:-} ${worker:-} 2>/dev/null || true; rm -rf "$work"' EXIT
-echo "machine: $(nproc) cores, $(sed -nE 's/^model name\s*: //p' /proc/cpuinfo | head -n 1), $(awk '/MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo)"
+echo "machine: $(nproc) cores, $(sed -nE 's/^model name\s*: //p' /proc/cpuinfo | head -n 1), $(awk '/MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo), load $(cut -d' ' -f1 /proc/loadavg)"
+
+swift build -c release --package-path Benchmarks --quiet
 cc -O2 -shared -fPIC -o "$work/malloc_counter.so" Benchmarks/malloc_counter.c
-LD_PRELOAD="$work/malloc_counter.so" .build/release/TailraceBench memory
+LD_PRELOAD="$work/malloc_counter.so" swift package --package-path Benchmarks benchmark --no-progress
 [[ "${1:-}" == "--kafka" ]] || exit 0
 
+swift build -c release --product KafkaBench --quiet
+swift build -c release --product tailrace --quiet
+bench=.build/release/KafkaBench
 scripts/real-broker.sh setup
 LD_LIBRARY_PATH="$(scripts/real-broker.sh libdir)${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 export LD_LIBRARY_PATH
 port=$((20000 + RANDOM % 20000))
 scripts/real-broker.sh start "$port" >/dev/null 2>&1 &
 broker=$!
-until .build/release/TailraceBench produce "127.0.0.1:$port" warm 1 >/dev/null 2>&1; do sleep 0.2; done
-echo "writing 2 million spans" >&2
-spans="$(.build/release/TailraceBench produce "127.0.0.1:$port" bench 130000)"
-read -r records seconds cpu <<<"$(.build/release/TailraceBench drain "127.0.0.1:$port" bench)"
-awk -v s="$spans" -v t="$seconds" -v c="$cpu" 'BEGIN {printf "raw drain: %.0f spans/s, %.2f CPU-seconds per million spans\n", s / t, c / s * 1e6}'
-sed "s|^    brokers:.*|    brokers: 127.0.0.1:$port|; s|^    topic:.*|    topic: bench|" pipelines/kafka-tail-sampling.yaml >"$work/pipeline.yaml"
-.build/release/tailrace run "$work/pipeline.yaml" --store "$work/store" --listen "127.0.0.1:$((port + 1))" 2>/dev/null &
-worker=$!
-read -r seconds counted cpu resident <<<"$(.build/release/TailraceBench watch "$((port + 1))" "$spans")"
-awk -v n="$counted" -v t="$seconds" -v s="$spans" -v c="$cpu" -v m="$resident" 'BEGIN {printf "pipeline: %.0f spans/s, %.2f CPU-seconds per million spans (whole process), %d MB resident\n", n / t, c / s * 1e6, m}'
+tries=0
+until "$bench" produce "127.0.0.1:$port" warm 1 >/dev/null 2>&1; do
+    ((++tries < 100)) || { echo "run.sh: the broker did not start" >&2; exit 1; }
+    sleep 0.2
+done
+echo "writing $wanted spans to the broker" >&2
+spans="$("$bench" produce "127.0.0.1:$port" bench "$wanted")"
+
+# Each run drains the topic with librdkafka alone and then with the pipeline, which joins a group of its own (the broker
+# takes about 20 seconds for that; they are not counted).
+for ((run = 1; run <= runs; run++)); do
+    read -r _ raw_seconds raw_cpu <<<"$("$bench" drain "127.0.0.1:$port" bench)"
+    sed "s|^    brokers:.*|    brokers: 127.0.0.1:$port|; s|^    topic:.*|    topic: bench|; s|^    group:.*|    group: bench-$run|" \
+        pipelines/kafka-tail-sampling.yaml >"$work/pipeline.yaml"
+    .build/release/tailrace run "$work/pipeline.yaml" --store "$work/store-$run" --listen "127.0.0.1:$((port + run))" \
+        2>"$work/worker.log" &
+    worker=$!
+    if ! watched="$("$bench" watch "$((port + run))" "$spans")"; then
+        tail -n 5 "$work/worker.log" >&2
+        exit 1
+    fi
+    read -r seconds cpu resident <<<"$watched"
+    kill -9 "$worker"
+    wait "$worker" 2>/dev/null || true
+    worker=
+    rm -rf "$work/store-$run"
+    awk -v n="$spans" -v rt="$raw_seconds" -v rc="$raw_cpu" -v t="$seconds" -v c="$cpu" -v m="$resident" \
+        'BEGIN {printf "%.0f %.3f %.0f %.3f %.3f %d\n", n / rt, rc / n * 1e6, n / t, c / n * 1e6, rt / t, m}' |
+        tee -a "$work/kafka" |
+        awk -v r="$run" '{printf "run %d: raw drain %d spans/s, pipeline %d spans/s (%.0f %%)\n", r, $1, $3, $5 * 100}'
+done
+median() { sort -n -k"$1,$1" "$work/kafka" | awk -v k="$1" '{v[NR] = $k} END {print v[int((NR + 1) / 2)]}'; }
+echo "Kafka, $spans spans, medians of $runs runs:"
+echo "  raw drain: $(median 1) spans/s, $(median 2) CPU-seconds per million spans"
+echo "  pipeline:  $(median 3) spans/s, $(median 4) CPU-seconds per million spans (whole process, start included), $(median 6) MB resident"
+echo "  ratio of the two in the same run: $(median 5)"

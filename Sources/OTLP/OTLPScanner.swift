@@ -33,7 +33,7 @@ public struct OTLPScanner: Sendable {
         guard record.count <= Int(Int32.max) else { throw ScanError(.tooLarge, at: Int(Int32.max)) }
         do {
             try scanRequest(
-                WireReader(base: start.assumingMemoryBound(to: UInt8.self), from: 0, to: record.count), batch)
+                WireReader(base: start.assumingMemoryBound(to: UInt8.self), from: 0, to: record.count), &batch.found)
         } catch {
             batch.reset(record: record)
             rejectedSpans.removeAll(keepingCapacity: true)
@@ -41,23 +41,23 @@ public struct OTLPScanner: Sendable {
         }
     }
 
-    private mutating func scanRequest(_ reader: WireReader, _ batch: SpanBatch) throws(ScanError) {
+    private mutating func scanRequest(_ reader: WireReader, _ found: inout SpanBatch.Found) throws(ScanError) {
         var reader = reader
         while !reader.isAtEnd {
             let tag = try reader.tag()
             if tag == 1 << 3 | WireType.length {
                 let range = try reader.lengthDelimited()
-                try scanResourceSpans(WireReader(base: reader.base, range: range), batch)
+                try scanResourceSpans(WireReader(base: reader.base, range: range), &found)
             } else {
                 try reader.skip(tag: tag)
             }
         }
     }
 
-    private mutating func scanResourceSpans(_ reader: WireReader, _ batch: SpanBatch) throws(ScanError) {
+    private mutating func scanResourceSpans(_ reader: WireReader, _ found: inout SpanBatch.Found) throws(ScanError) {
         var reader = reader
         // The resource may follow its spans on the wire, so units get it once the message has been read.
-        let firstUnit = batch.units.count
+        let firstUnit = found.units.count
         var resource: ByteRange?
         var schemaURL: ByteRange?
         while !reader.isAtEnd {
@@ -66,27 +66,28 @@ public struct OTLPScanner: Sendable {
             case 1 << 3 | WireType.length:
                 if resource != nil { throw ScanError(.duplicateField, at: reader.position) }
                 let range = try reader.lengthDelimited()
-                try OTLPValidator.checkResource(WireReader(base: reader.base, range: range))
+                let message = WireReader(base: reader.base, range: range)
+                if !CommonShape.isResource(message) { try OTLPValidator.checkResource(message) }
                 resource = range
             case 2 << 3 | WireType.length:
                 let range = try reader.lengthDelimited()
-                try scanScopeSpans(WireReader(base: reader.base, range: range), batch)
+                try scanScopeSpans(WireReader(base: reader.base, range: range), &found)
             case 3 << 3 | WireType.length:
                 if schemaURL != nil { throw ScanError(.duplicateField, at: reader.position) }
                 schemaURL = try OTLPValidator.string(&reader)
             default: try reader.skip(tag: tag)
             }
         }
-        for index in firstUnit..<batch.units.count {
-            batch.units[index].resource = resource ?? .empty
-            batch.units[index].resourceSchemaURL = schemaURL ?? .empty
+        for index in firstUnit..<found.units.count {
+            found.units[index].resource = resource ?? .empty
+            found.units[index].resourceSchemaURL = schemaURL ?? .empty
         }
     }
 
-    private mutating func scanScopeSpans(_ reader: WireReader, _ batch: SpanBatch) throws(ScanError) {
+    private mutating func scanScopeSpans(_ reader: WireReader, _ found: inout SpanBatch.Found) throws(ScanError) {
         var reader = reader
-        let unit = batch.units.count
-        batch.units.append(SpanUnit())
+        let unit = found.units.count
+        found.units.append(SpanUnit())
         var scope: ByteRange?
         var schemaURL: ByteRange?
         while !reader.isAtEnd {
@@ -94,11 +95,12 @@ public struct OTLPScanner: Sendable {
             switch tag {
             case 2 << 3 | WireType.length:
                 let range = try reader.lengthDelimited()
-                try scanSpan(WireReader(base: reader.base, range: range), range, unit: unit, batch)
+                try scanSpan(WireReader(base: reader.base, range: range), range, unit: unit, &found)
             case 1 << 3 | WireType.length:
                 if scope != nil { throw ScanError(.duplicateField, at: reader.position) }
                 let range = try reader.lengthDelimited()
-                try OTLPValidator.checkScope(WireReader(base: reader.base, range: range))
+                let message = WireReader(base: reader.base, range: range)
+                if !CommonShape.isScope(message) { try OTLPValidator.checkScope(message) }
                 scope = range
             case 3 << 3 | WireType.length:
                 if schemaURL != nil { throw ScanError(.duplicateField, at: reader.position) }
@@ -106,18 +108,42 @@ public struct OTLPScanner: Sendable {
             default: try reader.skip(tag: tag)
             }
         }
-        batch.units[unit].scope = scope ?? .empty
-        batch.units[unit].scopeSchemaURL = schemaURL ?? .empty
+        found.units[unit].scope = scope ?? .empty
+        found.units[unit].scopeSchemaURL = schemaURL ?? .empty
     }
 
     private mutating func scanSpan(
-        _ reader: WireReader, _ message: ByteRange, unit: Int, _ batch: SpanBatch
+        _ reader: WireReader, _ message: ByteRange, unit: Int, _ found: inout SpanBatch.Found
+    ) throws(ScanError) {
+        let head = found.nextHead()
+        var rejection: ScanError.Code?
+        if !CommonShape.readSpan(reader, into: &head.pointee) {
+            try Self.readSpan(reader, into: &head.pointee, &rejection)
+        }
+        head.pointee.message = message
+        head.pointee.unit = UInt32(truncatingIfNeeded: unit)
+        if rejection == nil {
+            if head.pointee.traceID.isZero {
+                rejection = .zeroTraceID
+            } else if head.pointee.spanID.isZero {
+                rejection = .zeroSpanID
+            } else if head.pointee.endTime < head.pointee.startTime {
+                rejection = .endBeforeStart
+            }
+        }
+        if let rejection {
+            rejectedSpans.append(RejectedSpan(index: found.count, error: ScanError(rejection, at: message.start)))
+        }
+        found.count &+= 1
+    }
+
+    /// Reads a span of any shape.
+    @inline(never)
+    private static func readSpan(
+        _ reader: WireReader, into head: inout SpanHead, _ rejection: inout ScanError.Code?
     ) throws(ScanError) {
         var reader = reader
-        var head = SpanHead()
-        head.message = message
-        head.unit = UInt32(truncatingIfNeeded: unit)
-        var rejection: ScanError.Code?
+        head = SpanHead()
         var firstAttribute = -1
         var lastAttributeEnd = 0
         while !reader.isAtEnd {
@@ -170,23 +196,12 @@ public struct OTLPScanner: Sendable {
         if firstAttribute >= 0 {
             head.attributes = ByteRange(offset: firstAttribute, length: lastAttributeEnd &- firstAttribute)
         }
-        if rejection == nil {
-            if head.traceID.isZero {
-                rejection = .zeroTraceID
-            } else if head.spanID.isZero {
-                rejection = .zeroSpanID
-            } else if head.endTime < head.startTime {
-                rejection = .endBeforeStart
-            }
-        }
-        if let rejection {
-            rejectedSpans.append(RejectedSpan(index: batch.count, error: ScanError(rejection, at: message.start)))
-        }
-        batch.append(head)
     }
 
     @inline(__always)
-    private func spanID(_ reader: inout WireReader, _ rejection: inout ScanError.Code?) throws(ScanError) -> SpanID {
+    private static func spanID(
+        _ reader: inout WireReader, _ rejection: inout ScanError.Code?
+    ) throws(ScanError) -> SpanID {
         let range = try reader.lengthDelimited()
         guard range.length == 8 else {
             // An empty parent id is how some encoders write "root".

@@ -3,22 +3,43 @@
 /// The batch borrows the record's bytes: they must outlive every use of the batch, and ranges taken from it mean nothing
 /// after the next `scan`. Owned by one thread; not `Sendable`.
 public final class SpanBatch {
-    /// Heads in the order of the record.
-    @usableFromInline package var headStorage: UnsafeMutablePointer<SpanHead>
-    @usableFromInline package var headCapacity: Int
-    public internal(set) var count: Int = 0
+    /// What a scan finds. The scanner takes it once per record, since each access to a class's property has a cost.
+    @usableFromInline package struct Found {
+        /// Heads in the order of the record.
+        @usableFromInline package var heads: UnsafeMutablePointer<SpanHead>
+        @usableFromInline package var capacity = 256
+        @usableFromInline package var count = 0
+        @usableFromInline package var units: [SpanUnit] = []
+
+        init() { heads = .allocate(capacity: capacity) }
+
+        /// The place of the next head, to be filled in place and then counted.
+        @inline(__always)
+        mutating func nextHead() -> UnsafeMutablePointer<SpanHead> {
+            if count == capacity { grow() }
+            return heads + count
+        }
+
+        private mutating func grow() {
+            let larger = UnsafeMutablePointer<SpanHead>.allocate(capacity: capacity * 2)
+            larger.update(from: heads, count: count)
+            heads.deallocate()
+            heads = larger
+            capacity *= 2
+        }
+    }
+
+    @usableFromInline package var found = Found()
+    @inlinable public var count: Int { found.count }
     /// Resource and scope per run of spans.
-    public internal(set) var units: [SpanUnit] = []
+    @inlinable public var units: [SpanUnit] { found.units }
     /// The record's bytes, borrowed.
     public internal(set) var record = UnsafeRawBufferPointer(start: nil, count: 0)
 
-    public init() {
-        headCapacity = 256
-        headStorage = .allocate(capacity: headCapacity)
-    }
+    public init() {}
 
     deinit {
-        headStorage.deallocate()
+        found.heads.deallocate()
         owned?.deallocate()
     }
 
@@ -44,7 +65,7 @@ public final class SpanBatch {
     /// The heads found by the last scan.
     @inlinable
     public var heads: UnsafeBufferPointer<SpanHead> {
-        UnsafeBufferPointer(start: headStorage, count: count)
+        UnsafeBufferPointer(start: found.heads, count: found.count)
     }
 
     /// The bytes of a range of this record.
@@ -64,22 +85,7 @@ public final class SpanBatch {
     /// Empties the batch and points it at a new record.
     func reset(record: UnsafeRawBufferPointer) {
         self.record = record
-        count = 0
-        units.removeAll(keepingCapacity: true)
-    }
-
-    @inline(__always)
-    func append(_ head: SpanHead) {
-        if count == headCapacity { grow() }
-        headStorage[count] = head
-        count &+= 1
-    }
-
-    private func grow() {
-        let larger = UnsafeMutablePointer<SpanHead>.allocate(capacity: headCapacity * 2)
-        larger.update(from: headStorage, count: count)
-        headStorage.deallocate()
-        headStorage = larger
-        headCapacity *= 2
+        found.count = 0
+        found.units.removeAll(keepingCapacity: true)
     }
 }

@@ -269,6 +269,12 @@ package final class Simulation {
         return nil
     }
 
+    /// Some disks tell how full they are, some do not.
+    func space() -> StoreSpace? {
+        guard plan.seed % 2 == 0 else { return nil }
+        return StoreSpace(freeBytes: diskFullSince == nil ? 1 << 40 : 0, totalBytes: 1 << 41)
+    }
+
     func isReachable(_ place: Int) -> Bool { scheduler.now >= places[place].unreachableUntil }
 
     func changed(_ path: String, by process: SimulatedProcess) { oracle.changed(path) }
@@ -291,5 +297,6 @@ private final class OpenGate: StepGate {
     func take(_ step: Step, _ path: String) -> Int32? { nil }
     func part(of count: Int) -> Int { count }
     func isCutShort() -> Bool { false }
+    func space() -> StoreSpace? { nil }
     func changed(_ path: String) {}
 }

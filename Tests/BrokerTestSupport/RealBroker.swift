@@ -44,6 +44,12 @@ package final class RealBroker: @unchecked Sendable {
         }
     }
 
+    /// SIGSTOP: connections stay open and nobody answers.
+    package func freeze() { kill(process.processIdentifier, SIGSTOP) }
+
+    /// SIGCONT.
+    package func thaw() { kill(process.processIdentifier, SIGCONT) }
+
     nonisolated(unsafe) private static var runningProcess: pid_t = 0
 
     /// The directory above this one that has a Package.swift and the script.

@@ -1,6 +1,11 @@
 import BrokerTestSupport
+import Dispatch
 import Foundation
 import Glibc
+
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
 
 /// The real program as a process of its own: what a test can kill.
 final class WorkerProcess {
@@ -43,6 +48,12 @@ final class WorkerProcess {
         _ = wait()
     }
 
+    /// SIGSTOP: alive, but at no work, as a machine that swaps or a virtual machine that moves.
+    func freeze() { Glibc.kill(identifier, SIGSTOP) }
+
+    /// SIGCONT.
+    func thaw() { Glibc.kill(identifier, SIGCONT) }
+
     /// SIGTERM; returns the exit code, or the negative signal that ended it.
     func terminate() -> Int32 {
         Glibc.kill(identifier, SIGTERM)
@@ -55,18 +66,32 @@ final class WorkerProcess {
         return status & 0x7f == 0 ? status >> 8 & 0xff : -(status & 0x7f)
     }
 
+    /// The HTTP status of a path, 0 while the worker does not answer.
+    func status(_ path: String) -> Int {
+        guard let url = URL(string: "http://127.0.0.1:\(metricsPort)\(path)") else { return 0 }
+        var status = 0
+        let done = DispatchSemaphore(value: 0)
+        let answer = Box(0)
+        URLSession.shared.dataTask(with: url) { _, response, _ in
+            answer.update { $0 = (response as? HTTPURLResponse)?.statusCode ?? 0 }
+            done.signal()
+        }.resume()
+        if done.wait(timeout: .now() + 5) == .success { status = answer.value }
+        return status
+    }
+
     /// The sum of a metric's samples; nil while the worker does not answer.
     func metric(_ name: String) -> Double? {
+        guard let values = samples(name), !values.isEmpty else { return nil }
+        return values.reduce(0, +)
+    }
+
+    /// A metric's samples; nil while the worker does not answer.
+    func samples(_ name: String) -> [Double]? {
         guard let url = URL(string: "http://127.0.0.1:\(metricsPort)/metrics"),
             let text = try? String(contentsOf: url, encoding: .utf8)
         else { return nil }
-        var sum = 0.0
-        var found = false
-        for line in text.split(separator: "\n") where line.hasPrefix(name + "{") || line.hasPrefix(name + " ") {
-            guard let value = line.split(separator: " ").last.flatMap({ Double($0) }) else { continue }
-            sum += value
-            found = true
-        }
-        return found ? sum : nil
+        return text.split(separator: "\n").filter { $0.hasPrefix(name + "{") || $0.hasPrefix(name + " ") }
+            .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }
     }
 }

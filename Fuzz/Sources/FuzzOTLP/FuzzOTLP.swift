@@ -35,7 +35,28 @@ public func fuzzMain(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMuta
     return runFuzzer(&count, &arguments, { fuzzOTLP($0, $1) })
 }
 
+/// The scanner's shortcuts must change nothing: same spans, same errors, same offsets.
+private func compareWithSlowScanner(_ record: [UInt8]) {
+    var scanner = OTLPScanner()
+    var slow = SlowScanner()
+    let batch = SpanBatch()
+    record.withUnsafeBytes { buffer in
+        var found: ScanError?
+        var expected: ScanError?
+        var reference = SlowBatch()
+        do throws(ScanError) { try scanner.scan(buffer, into: batch) } catch { found = error }
+        do throws(ScanError) { reference = try slow.scan(buffer) } catch { expected = error }
+        precondition(found == expected, "another error than without shortcuts")
+        guard expected == nil else { return }
+        precondition(
+            batch.heads.map { "\($0)" } == reference.heads.map { "\($0)" } && batch.units == reference.units
+                && scanner.rejectedSpans.map(\.error) == slow.rejectedSpans.map(\.error),
+            "other spans than without shortcuts")
+    }
+}
+
 private func fuzzProtobuf(_ record: [UInt8]) {
+    compareWithSlowScanner(record)
     var scanner = OTLPScanner()
     let batch = SpanBatch()
     let isAccepted = record.withUnsafeBytes { buffer -> Bool in

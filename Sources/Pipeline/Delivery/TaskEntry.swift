@@ -132,4 +132,10 @@ public protocol DeliveryStore: AnyObject, Sendable {
     /// - Returns: the entries that were published, with their decision files.
     /// - Throws: when nothing was published; the same group may be tried again.
     func publish(_ group: CommitGroup, writer: Int) throws -> [TaskEntry]
+    /// Room that is left; nil where the store cannot tell. Asked for a few times per second.
+    func space() -> StoreSpace?
+}
+
+extension DeliveryStore {
+    public func space() -> StoreSpace? { nil }
 }

@@ -47,6 +47,7 @@ package final class WorkerCore {
     /// Monotonic milliseconds.
     private var lastFlush: Int64
     private var lastUpkeep: Int64
+    private var ladder = DegradationLadder()
     package private(set) var snapshot = WorkerSnapshot()
 
     package init(
@@ -144,6 +145,7 @@ package final class WorkerCore {
             }
             if let group = makeGroup() { held.append(group) }
             sinks = sinks.adapted(from: plan, to: reload.plan, made: reload.madeSinks)
+            sinks.saveSpace(ladder.contains(.withoutIndex))
             plan = reload.plan
             settings = reload.settings
             for (source, plan) in reload.taskPlans {
@@ -197,29 +199,37 @@ package final class WorkerCore {
         }
     }
 
-    /// Early decisions first, pausing last; never a lost span.
+    /// Takes the steps of the degradation ladder: early decisions first, pausing last; never a lost span.
     private func keepWithinBudget() {
         let windows = tasks.values.reduce(0) { $0 + $1.task.windowBytes }
         let budget = settings.memoryBudget / max(1, settings.threads)
         let buffered = sinks.bufferedBytes
-        var mayHold = budget
+        let before = ladder
+        ladder.update(
+            DegradationLadder.Pressure(
+                windowBytes: windows, bufferedBytes: buffered, budget: budget, space: store.space(),
+                flushError: snapshot.flushError))
+        noteSteps(since: before)
+        var mustShrink = ladder.contains(.earlyDecisions)
         #if TAILRACE_MUTATIONS
-            if ProtocolMutation.active == .budgetIgnored { mayHold = .max }
+            if ProtocolMutation.active == .budgetIgnored { mustShrink = false }
         #endif
-        if windows + buffered > mayHold, windows > 0 {
+        if mustShrink {
             let target = max(0, budget * 9 / 10 - buffered)
             for owned in tasks.values {
                 owned.task.shrink(toBytes: Int(Double(target) * Double(owned.task.windowBytes) / Double(windows)))
             }
         }
-        // While nothing can be made durable, or more is buffered than the budget allows, reading stops.
-        var mustPause = snapshot.flushError != nil || buffered > budget
+        if before.contains(.withoutIndex) != ladder.contains(.withoutIndex) {
+            sinks.saveSpace(ladder.contains(.withoutIndex))
+        }
+        var mustPause = ladder.contains(.pause)
         #if TAILRACE_MUTATIONS
             if ProtocolMutation.active == .pauseForgotten { mustPause = false }
         #endif
         snapshot.isPaused = mustPause
         if mustPause {
-            // Also those that were assigned since the others were paused.
+            // Also partitions that came, or came back, during a pause.
             var running = tasks.keys.filter { !paused.contains($0) }.sorted()
             #if TAILRACE_MUTATIONS
                 if ProtocolMutation.active == .newPartitionNotPaused { if !paused.isEmpty { running = [] } }
@@ -229,6 +239,19 @@ package final class WorkerCore {
         } else if !paused.isEmpty {
             control.setPaused(false, paused.sorted(), worker: index)
             paused = []
+        }
+    }
+
+    private func noteSteps(since before: DegradationLadder) {
+        snapshot.degradation = ladder.steps
+        for kind in DegradationStep.Kind.allCases where before.contains(kind) != ladder.contains(kind) {
+            guard let step = ladder.steps.first(where: { $0.kind == kind }) else {
+                if kind != .earlyDecisions { control.log("back to normal: \(kind.rawValue) ended") }
+                continue
+            }
+            snapshot.degradationsTaken[kind, default: 0] += 1
+            // Early decisions come and go with every burst; the metric counts them.
+            if kind != .earlyDecisions { control.log(step.detail) }
         }
     }
 
@@ -282,7 +305,7 @@ package final class WorkerCore {
         switch outcome {
         case .failed(let message):
             snapshot.failedFlushes += 1
-            if snapshot.flushError == nil { control.log("flush failed, partitions are paused: \(message)") }
+            if snapshot.flushError == nil { control.log("flush failed: \(message)") }
             snapshot.flushError = message
         case .published(let entries, let milliseconds):
             isPublishing = false

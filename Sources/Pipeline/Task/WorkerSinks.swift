@@ -42,6 +42,10 @@ package final class WorkerSinks {
         sinks.values.reduce(deadLetters.bufferedBytes) { $0 + $1.bufferedBytes }
     }
 
+    func saveSpace(_ isShort: Bool) {
+        for sink in sinks.values { sink.saveSpace(isShort) }
+    }
+
     package func seal() -> [any SinkFlush] {
         // Dead letters first: the watermark passes a bad record only when its dead letter is durable (I15).
         #if TAILRACE_MUTATIONS

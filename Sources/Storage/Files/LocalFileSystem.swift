@@ -1,5 +1,5 @@
 import Glibc
-import Pipeline
+public import Pipeline
 import Synchronization
 
 /// The machine's file system.
@@ -108,6 +108,10 @@ public struct LocalFileSystem: FileSystem {
         let size = calls.size(path: path)
         if size < 0 { throw failure("look at", path) }
         return UInt64(size)
+    }
+
+    public func space(_ path: String) -> StoreSpace? {
+        calls.space(path)
     }
 
     public func list(_ directory: String) throws(FileError) -> [String] {

@@ -1,4 +1,5 @@
 import Glibc
+import Pipeline
 
 /// The system calls that `LocalFileSystem` makes: the kernel's, or those of a simulated disk that loses what was not synced.
 ///
@@ -22,6 +23,8 @@ package protocol SystemCalls: Sendable {
     func link(_ existing: String, _ new: String) -> Int32
     func unlink(_ path: String) -> Int32
     func makeDirectory(_ path: String, _ mode: mode_t) -> Int32
+    /// Room in the file system that holds a path; nil where it cannot be known.
+    func space(_ path: String) -> StoreSpace?
     /// Names in a directory without `.` and `..`, in any order; nil on failure.
     func names(_ directory: String) -> [String]?
     /// Part of the name of a temporary file: no other process or call uses the same.
@@ -67,6 +70,14 @@ struct KernelCalls: SystemCalls {
     func unlink(_ path: String) -> Int32 { Glibc.unlink(path) }
 
     func makeDirectory(_ path: String, _ mode: mode_t) -> Int32 { mkdir(path, mode) }
+
+    func space(_ path: String) -> StoreSpace? {
+        var information = statvfs()
+        guard statvfs(path, &information) == 0, information.f_blocks > 0 else { return nil }
+        let block = UInt64(information.f_frsize)
+        return StoreSpace(
+            freeBytes: UInt64(information.f_bavail) &* block, totalBytes: UInt64(information.f_blocks) &* block)
+    }
 
     func names(_ directory: String) -> [String]? {
         guard let stream = opendir(directory) else { return nil }

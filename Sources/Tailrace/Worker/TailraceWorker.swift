@@ -76,7 +76,7 @@ public final class TailraceWorker: Sendable {
     public var health: WorkerHealth {
         WorkerHealth(
             failure: runner.failureMessage, dataLosses: runner.dataLosses, sources: runner.sourceStatuses,
-            flushErrors: runner.snapshots.compactMap(\.flushError), storeDirectory: storeDirectory)
+            degradation: runner.snapshots.flatMap(\.degradation), storeDirectory: storeDirectory)
     }
 
     // MARK: -
@@ -149,7 +149,7 @@ public struct WorkerHealth: Sendable {
 
     init(
         failure: String?, dataLosses: [String], sources: [(name: String, status: SourceStatus)],
-        flushErrors: [String], storeDirectory: String
+        degradation: [DegradationStep], storeDirectory: String
     ) {
         dependencies = sources.map { source in
             let detail = source.status.lastError ?? (source.status.isConnected ? "" : "not connected yet")
@@ -159,9 +159,20 @@ public struct WorkerHealth: Sendable {
             )
         }
         dependencies.append(
-            ("store \(storeDirectory)", flushErrors.isEmpty ? "ok" : "down", flushErrors.first ?? ""))
+            Self.store(storeDirectory, degradation.filter { $0.cause != .memory }))
+        if let step = degradation.last(where: { $0.cause == .memory }) {
+            dependencies.append(("memory", "degraded", step.detail))
+        }
         if let failure { dependencies.append(("pipeline", "down", failure)) }
         for loss in dataLosses { dependencies.append(("log", "degraded", loss)) }
         isReady = !dependencies.contains { $0.state == "down" }
+    }
+
+    private static func store(
+        _ directory: String, _ steps: [DegradationStep]
+    ) -> (name: String, state: String, detail: String) {
+        let worst = steps.last { $0.kind == .pause } ?? steps.last
+        let state = worst.map { $0.kind == .pause ? "down" : "degraded" } ?? "ok"
+        return ("store \(directory)", state, worst?.detail ?? "")
     }
 }

@@ -191,6 +191,19 @@ struct WorkerMetrics {
         text.gauge(
             "tailrace_paused_workers", "Worker threads whose partitions are paused.", snapshots.filter(\.isPaused).count
         )
+        text.header(
+            "tailrace_degradation_workers", "gauge", "Worker threads that have taken a step of the degradation ladder.")
+        for kind in DegradationStep.Kind.allCases {
+            let active = snapshots.filter { snapshot in snapshot.degradation.contains { $0.kind == kind } }
+            text.sample("tailrace_degradation_workers", [("step", kind.rawValue)], UInt64(active.count))
+        }
+        text.header(
+            "tailrace_degradation_steps_total", "counter", "How often a step of the degradation ladder was taken.")
+        for kind in DegradationStep.Kind.allCases {
+            text.sample(
+                "tailrace_degradation_steps_total", [("step", kind.rawValue)],
+                snapshots.reduce(0) { $0 + ($1.degradationsTaken[kind] ?? 0) })
+        }
         text.header("tailrace_source_connected", "gauge", "1 while the source reaches its brokers.")
         for source in sources {
             text.sample("tailrace_source_connected", [("source", source.name)], source.status.isConnected ? 1 : 0)

@@ -1,4 +1,5 @@
 import Glibc
+import Pipeline
 import Storage
 import Synchronization
 
@@ -168,6 +169,8 @@ final class SimulatedCalls: SystemCalls, @unchecked Sendable {
         return 0
     }
 
+    func space(_ path: String) -> StoreSpace? { gate.space() }
+
     func names(_ directory: String) -> [String]? {
         guard step(.list, directory) else { return nil }
         guard let node = disk.find(directory) else {
@@ -215,6 +218,8 @@ protocol StepGate: AnyObject {
     func part(of count: Int) -> Int
     /// Whether this write takes only a part.
     func isCutShort() -> Bool
+    /// Room on the disk; nil where it says nothing about it.
+    func space() -> StoreSpace?
     /// A name has appeared that readers look for.
     func changed(_ path: String)
 }

@@ -28,6 +28,8 @@ final class ObservedStore: DeliveryStore, @unchecked Sendable {
         process.world.oracle.restored(read, of: entry, since: oldest, by: process)
     }
 
+    func space() -> StoreSpace? { store.space() }
+
     func publish(_ group: CommitGroup, writer: Int) throws -> [TaskEntry] {
         try store.publish(group, writer: writer)
     }

@@ -208,6 +208,8 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
         return world.random.pick(0...count)
     }
 
+    func space() -> StoreSpace? { world.space() }
+
     func isCutShort() -> Bool { world.random.chance(2) }
 
     func changed(_ path: String) { world.changed(path, by: self) }

@@ -7,19 +7,24 @@ import TraceModel
 /// Kafka → pipeline → segments against the raw drain of the same topic: three steps, each a process of its own.
 enum KafkaBenchmarks {
     static func produce(_ arguments: [String]) throws {
-        let (brokers, topic, traces) = (arguments[0], arguments[1], Int(arguments[2]) ?? 1000)
+        let (brokers, topic, wanted) = (arguments[0], arguments[1], Int(arguments[2]) ?? 1000)
         let options = KafkaClientOptions(brokers: brokers)
         try KafkaAdmin(options).createTopicIfMissing(topic, partitions: 4)
         let producer = try KafkaProducer(KafkaProducer.Configuration(client: options))
         var traffic = DemoTraffic(
             DemoTrafficConfiguration(
                 seed: 7, tracesPerSecond: 5000, startTime: UInt64(Date().timeIntervalSince1970 * 1e9)))
-        while let record = traffic.next(ofFirst: traces) {
+        var spans = 0
+        while spans < wanted {
+            let record = traffic.next()
+            for resource in record.resourceSpans {
+                for scope in resource.scopeSpans { spans += scope.spans.count }
+            }
             try producer.send(
                 topic: topic, key: Array(record.traceID.hex.utf8), value: OTLPEncoder.encode(record.resourceSpans))
         }
         try producer.flush(timeoutMs: 120_000)
-        print(traffic.spans)
+        print(spans)
     }
 
     /// librdkafka alone: reads every partition to its end and discards.
@@ -50,28 +55,29 @@ enum KafkaBenchmarks {
             "\(records) \(Measuring.format(last - (first ?? last), 3)) \(Measuring.format(Measuring.cpuSeconds(), 3))")
     }
 
-    /// Watches a worker until it has received all spans: seconds from the first to the last, CPU seconds, resident MB.
+    /// Watches a worker until it has received all spans. Prints the seconds from the last look before the first span to the
+    /// look that saw the last, the process's CPU seconds so far and its resident MB.
     static func watch(_ arguments: [String]) throws {
-        guard let wanted = Double(arguments[1]), let url = URL(string: "http://127.0.0.1:\(arguments[0])/metrics")
-        else {
-            return
-        }
-        var first: (time: Double, spans: Double)?
-        let deadline = Measuring.seconds() + 180
+        guard let port = UInt16(arguments[0]), let wanted = Double(arguments[1]) else { return }
+        var start: Double?
+        let deadline = Measuring.seconds() + 120
         while Measuring.seconds() < deadline {
-            usleep(first == nil ? 200_000 : 50_000)
-            guard let text = try? String(contentsOf: url, encoding: .utf8) else { continue }
-            let spans = sum(text, "tailrace_spans_received_total")
+            usleep(20_000)
             let now = Measuring.seconds()
-            if spans > 0, first == nil { first = (now, spans) }
-            guard spans >= wanted, let first else { continue }
+            guard let text = HTTPClient.get(port: port, path: "/metrics") else { continue }
+            let spans = sum(text, "tailrace_spans_received_total")
+            if spans == 0 { start = now }
+            guard spans >= wanted, let start else { continue }
             print(
-                "\(Measuring.format(now - first.time, 3)) \(Int(spans - first.spans)) "
-                    + "\(sum(text, "process_cpu_seconds_total")) \(Int(sum(text, "process_resident_memory_bytes") / 1e6))"
-            )
+                "\(Measuring.format(Measuring.seconds() - start, 3)) \(sum(text, "process_cpu_seconds_total")) "
+                    + "\(Int(sum(text, "process_resident_memory_bytes") / 1e6))")
             return
         }
-        print("not finished within 180 s")
+        throw NotFinished()
+    }
+
+    private struct NotFinished: Error, CustomStringConvertible {
+        var description: String { "the worker did not receive all spans within 120 s" }
     }
 
     private static func sum(_ text: String, _ name: String) -> Double {

@@ -1,17 +1,16 @@
 import Glibc
 
-/// Measures the hot path. Run by Benchmarks/run.sh, which says what the figures are.
+/// The steps of the Kafka comparison, each a process of its own. Run by Benchmarks/run.sh, which says what the figures are.
 @main
 struct Main {
     static func main() throws {
-        let arguments = CommandLine.arguments.dropFirst()
+        let arguments = Array(CommandLine.arguments.dropFirst())
         switch arguments.first {
-        case "memory": try MemoryBenchmarks.run()
         case "produce" where arguments.count == 4: try KafkaBenchmarks.produce(Array(arguments.dropFirst()))
         case "drain" where arguments.count == 3: try KafkaBenchmarks.drain(Array(arguments.dropFirst()))
         case "watch" where arguments.count == 3: try KafkaBenchmarks.watch(Array(arguments.dropFirst()))
         default:
-            print("usage: TailraceBench memory | produce BROKERS TOPIC TRACES | drain BROKERS TOPIC | watch PORT SPANS")
+            print("usage: KafkaBench produce BROKERS TOPIC SPANS | drain BROKERS TOPIC | watch PORT SPANS")
             exit(2)
         }
     }

@@ -1,0 +1,1 @@
+../../../Tests/OTLPTests/Support/SlowReader.swift
