@@ -22,6 +22,7 @@ package final class Simulation {
     private var policyVersion = 0
     private var armed: [(fault: Fault, process: SimulatedProcess, step: Int)] = []
     private var errors: Set<ObjectIdentifier> = []
+    private var flaky: [ObjectIdentifier: (calls: Step, until: Int64)] = [:]
     private var slowUntil: Int64 = 0
     private(set) var diskFullSince: Int64?
     private var isOver = false
@@ -103,6 +104,7 @@ package final class Simulation {
     private func heal(_ quiet: Int64) {
         armed = []
         errors = []
+        flaky = [:]
         slowUntil = 0
         diskFullSince = nil
         for index in places.indices {
@@ -186,7 +188,7 @@ package final class Simulation {
         let index = fault.worker % places.count
         let process = places[index].process
         switch fault.kind {
-        case .kill, .powerFailure, .stop, .diskError:
+        case .kill, .powerFailure, .stop, .diskError, .flakyDisk:
             guard let process else { return }
             armed.append((fault, process, process.steps + fault.steps))
         case .terminate:
@@ -238,6 +240,11 @@ package final class Simulation {
                 process.kill(tearing: true)
             case .stop: process.freeze(for: fault.duration)
             case .diskError: errors.insert(ObjectIdentifier(process))
+            case .flakyDisk:
+                flaky[ObjectIdentifier(process)] = (fault.target ?? .syncDirectory, scheduler.now + fault.duration)
+                scheduler.after(fault.duration * Int64(fault.steps) / 60) { [self] in
+                    broker.beginRebalance(now: scheduler.now, shuffling: true)
+                }
             default: losePower(fault.duration)
             }
         }
@@ -266,6 +273,7 @@ package final class Simulation {
     func failure(of step: Step, by process: SimulatedProcess) -> Int32? {
         if diskFullSince != nil, step.writes { return ENOSPC }
         if step.isSystemCall, errors.remove(ObjectIdentifier(process)) != nil { return EIO }
+        if let flaky = flaky[ObjectIdentifier(process)], flaky.calls == step, scheduler.now < flaky.until { return EIO }
         return nil
     }
 

@@ -16,6 +16,8 @@ package struct Fault: Sendable, Equatable, CustomStringConvertible {
         case diskFull
         /// One system call fails with EIO.
         case diskError
+        /// Calls of one kind fail with EIO for some time, and the group is rebalanced meanwhile.
+        case flakyDisk
         /// Every call on the disk takes long for some time.
         case slowDisk
         /// The group is rebalanced without a reason of ours.
@@ -53,6 +55,10 @@ package struct Fault: Sendable, Equatable, CustomStringConvertible {
         case .stop: return "\(place): worker \(worker) is stopped at its \(step) for \(length)"
         case .terminate: return "\(place): worker \(worker) is terminated, started again after \(length)"
         case .partitioned: return "\(place): worker \(worker) does not reach the broker for \(length)"
+        case .flakyDisk:
+            let calls = target?.rawValue ?? Step.syncDirectory.rawValue
+            return "\(place): from \(step) of worker \(worker) on each \(calls) fails with EIO for \(length), and the group is "
+                + "rebalanced meanwhile"
         case .diskFull: return "\(place): the disk is full for \(length)"
         case .diskError: return "\(place): \(step) of worker \(worker) fails with EIO"
         case .slowDisk: return "\(place): the disk is slow for \(length), and the group is rebalanced meanwhile"
