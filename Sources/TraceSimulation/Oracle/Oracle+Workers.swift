@@ -12,6 +12,12 @@ extension Oracle {
             violated(.fencing, "\(process.name) and \(other) both own epoch \(restored.epoch) of \(partition)")
         }
         owners[partition, default: [:]][restored.epoch] = process.name
+        if let parent = image.epochs[partition]?[restored.epoch]?.parent {
+            let name = "\(parent.chain)/" + FileDeliveryStore.manifestName(parent.sequence)
+            if world.disk.durableContents(Simulation.layout.manifests + "/" + name) == nil {
+                violated(.manifestNamesWholeFiles, "\(process.name) builds on manifest \(name), which is not durable")
+            }
+        }
         released[process.name]?.remove(partition)
         guard restored.entry?.low == newest[partition]?.low || hasNewerOwner(partition, restored.epoch) else {
             let last = newest[partition].map { String($0.low) } ?? "nothing"

@@ -59,7 +59,12 @@ final class Oracle {
 
     /// A manifest or an epoch file has appeared under its name.
     func changed(_ path: String) {
+        let before = image.manifests
         if let key = image.load(path) {
+            // A new owner may build on what it saw.
+            if let old = before[key], old != image.manifests[key] {
+                violated(.fencing, "manifest \(key.chain)/\(key.sequence) was there and is another one now")
+            }
             if let group = underWay[key.chain]?.group { groups[key] = group }
             checkFiles(of: key)
         }
