@@ -42,10 +42,11 @@ let package = Package(
         .target(name: "OTLP", dependencies: ["TraceModel", "CZstd", "CZlib"]),
         .target(name: "Kafka", dependencies: ["CLibrdkafka"]),
         .target(name: "Pipeline", dependencies: ["TraceModel", "OTLP", .product(name: "Yams", package: "Yams")]),
-        .target(name: "Sampling", dependencies: ["TraceModel", "OTLP", "Pipeline", "CXXHash"]),
+        .target(name: "Patterns"),
+        .target(name: "Sampling", dependencies: ["TraceModel", "OTLP", "Pipeline", "Patterns", "CXXHash"]),
         .target(
             name: "Scrubbing",
-            dependencies: ["TraceModel", "OTLP", "Pipeline", .product(name: "Yams", package: "Yams")]),
+            dependencies: ["TraceModel", "OTLP", "Pipeline", "Patterns", .product(name: "Yams", package: "Yams")]),
         .target(name: "Storage", dependencies: ["TraceModel", "OTLP", "Pipeline", "CZstd", "CXXHash"]),
         .target(name: "Query", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage"]),
         .target(name: "DemoTraffic", dependencies: ["TraceModel", "OTLP"]),
@@ -103,8 +104,10 @@ let package = Package(
         .testTarget(
             name: "PipelineTests", dependencies: ["Pipeline", "OTLP", "TraceModel", "Sampling", "Storage", "Tailrace"]),
         .testTarget(name: "SamplingTests", dependencies: ["Sampling", "Pipeline", "OTLP", "TraceModel"]),
+        .testTarget(name: "PatternsTests", dependencies: ["Patterns"]),
         .testTarget(
-            name: "ScrubbingTests", dependencies: ["Scrubbing", "OTLP", .product(name: "Yams", package: "Yams")]),
+            name: "ScrubbingTests",
+            dependencies: ["Scrubbing", "Patterns", "OTLP", .product(name: "Yams", package: "Yams")]),
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Pipeline", "OTLP", "TraceModel", "Sampling"]),
         .testTarget(name: "SimulationTests", dependencies: ["TraceSimulation"]),
         .testTarget(name: "QueryTests", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Query"]),

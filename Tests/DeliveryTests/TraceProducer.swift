@@ -12,6 +12,7 @@ final class TraceProducer: Sendable {
     private let topic: String
     private let written = Mutex<[TraceID: Bool]>([:])
     private let next = Atomic<UInt64>(1)
+    private let sent = Atomic<Int>(0)
 
     init(brokers: String, topic: String) throws {
         producer = try KafkaProducer(KafkaProducer.Configuration(client: KafkaClientOptions(brokers: brokers)))
@@ -20,6 +21,9 @@ final class TraceProducer: Sendable {
 
     /// Every trace, and whether it has an error.
     var traces: [TraceID: Bool] { written.withLock { $0 } }
+
+    /// Records written so far; the offsets of all partitions add up to it.
+    var recordCount: Int { sent.load(ordering: .relaxed) }
 
     /// Writes `count` traces; every fifth has an error. Returns when the broker has them.
     func write(_ count: Int) throws {
@@ -48,11 +52,13 @@ final class TraceProducer: Sendable {
                 resource: Resource(attributes: [Attribute("service.name", .string("shop"))]),
                 scopeSpans: [ScopeSpans(scope: InstrumentationScope(name: "test"), spans: list)])
         ]
+        sent.add(1, ordering: .relaxed)
         try producer.send(topic: topic, key: Array(id.hex.utf8), value: OTLPEncoder.encode(request))
     }
 
     /// A record that is no OTLP.
     func writeGarbage() throws {
+        sent.add(1, ordering: .relaxed)
         try producer.send(topic: topic, key: nil, value: Array("this is no trace".utf8))
         try producer.flush(timeoutMs: 30_000)
     }

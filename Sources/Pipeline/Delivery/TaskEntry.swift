@@ -36,11 +36,14 @@ public struct LaneEntry: Sendable, Equatable {
     public var sampler: String
     public var low: Int64
     public var done: DoneRefs
+    /// What its policies remember (`Sampler.state`): belongs to the decisions of this entry.
+    public var samplerState: [UInt8]
 
-    public init(sampler: String, low: Int64, done: DoneRefs) {
+    public init(sampler: String, low: Int64, done: DoneRefs, samplerState: [UInt8] = []) {
         self.sampler = sampler
         self.low = low
         self.done = done
+        self.samplerState = samplerState
     }
 }
 

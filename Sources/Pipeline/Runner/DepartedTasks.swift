@@ -51,7 +51,10 @@ extension PolicyCounters {
                 sums.append(counters)
                 continue
             }
+            sums[index].evaluatedTraces += counters.evaluatedTraces
             sums[index].matchedTraces += counters.matchedTraces
+            sums[index].decidedTraces += counters.decidedTraces
+            sums[index].nanoseconds += counters.nanoseconds
             sums[index].keptTraces += counters.keptTraces
             sums[index].keptSpans += counters.keptSpans
             sums[index].keptBytes += counters.keptBytes

@@ -35,7 +35,9 @@ extension PartitionTask {
                 if try lane.sampler.reconfigure(plan.plan.stages[index].settings, context) { continue }
                 lane.sampler.closeAll(output: lane)
                 guard case .sampler(let make) = plan.plan.stages[index].definition.make else { continue }
+                let state = lane.sampler.state
                 lane.sampler = try make(plan.plan.stages[index].settings, context)
+                lane.sampler.restore(state: state)
             } else {
                 kept.append(try makeLane(index, environment))
             }

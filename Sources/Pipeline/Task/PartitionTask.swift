@@ -94,6 +94,7 @@ package final class PartitionTask {
             if let saved = entry?.lanes.first(where: { $0.sampler == lane.name }) {
                 lane.restoredLow = saved.low
                 lane.restored = saved.done
+                if !saved.samplerState.isEmpty { lane.sampler.restore(state: saved.samplerState) }
             }
         }
     }

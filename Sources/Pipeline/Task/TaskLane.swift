@@ -38,7 +38,8 @@ package final class TaskLane: SamplerOutput {
         #if TAILRACE_MUTATIONS
             if ProtocolMutation.active == .doneRefsForgotten { done = DoneRefs() }
         #endif
-        return LaneEntry(sampler: name, low: max(ledger.low, restoredLow), done: done)
+        return LaneEntry(
+            sampler: name, low: max(ledger.low, restoredLow), done: done, samplerState: sampler.state)
     }
 
     func takeDecisions() -> [DecisionRecord] {

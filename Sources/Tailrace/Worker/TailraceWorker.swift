@@ -132,7 +132,7 @@ public struct WorkerTotals: Sendable {
                 gauges.windowBytes += partition.gauges.windowBytes
                 imbalance += partition.imbalance
             }
-            for policy in snapshot.policies.flatMap(\.counters) {
+            for policy in snapshot.policies.flatMap(\.counters) where !policy.isSubpolicy {
                 if policies[policy.name] == nil { order.append(policy.name) }
                 policies[policy.name, default: 0] += policy.keptTraces
             }

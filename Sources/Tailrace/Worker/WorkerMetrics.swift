@@ -102,7 +102,9 @@ struct WorkerMetrics {
             }
         }
         let families: [(String, String, KeyPath<PolicyCounters, UInt64>)] = [
-            ("tailrace_policy_matched_traces_total", "Traces a policy voted to keep.", \.matchedTraces),
+            ("tailrace_policy_evaluated_traces_total", "Traces a policy was asked about.", \.evaluatedTraces),
+            ("tailrace_policy_matched_traces_total", "Traces a policy voted to keep, or to drop.", \.matchedTraces),
+            ("tailrace_policy_decided_traces_total", "Traces whose fate a policy decided.", \.decidedTraces),
             ("tailrace_policy_kept_traces_total", "Traces kept because of a policy.", \.keptTraces),
             ("tailrace_policy_kept_spans_total", "Spans kept because of a policy.", \.keptSpans),
             ("tailrace_policy_kept_bytes_total", "Bytes of spans, as received, kept because of a policy.", \.keptBytes),
@@ -113,6 +115,16 @@ struct WorkerMetrics {
                 for policy in counters {
                     text.sample(name, [("sampler", sampler), ("policy", policy.name)], policy[keyPath: path])
                 }
+            }
+        }
+        text.header(
+            "tailrace_policy_seconds_total", "counter",
+            "Time a policy took to vote, sub-policies included; extrapolated from one decision in 64.")
+        for (sampler, counters) in sums {
+            for policy in counters {
+                text.sample(
+                    "tailrace_policy_seconds_total", [("sampler", sampler), ("policy", policy.name)],
+                    Double(policy.nanoseconds) / 1e9)
             }
         }
         var scrubbed: [String: UInt64] = [:]
