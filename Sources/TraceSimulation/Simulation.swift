@@ -71,7 +71,9 @@ package final class Simulation {
     }
 
     private func run() {
-        for index in workload.records.indices { scheduler.at(workload.records[index].time) { [self] in produce(index) } }
+        for index in workload.records.indices {
+            scheduler.at(workload.records[index].time) { [self] in produce(index) }
+        }
         for fault in plan.faults { scheduler.at(fault.time) { [self] in begin(fault) } }
         for place in 0..<plan.workers {
             places.append(Place())
@@ -118,7 +120,7 @@ package final class Simulation {
         let slack =
             plan.faults.isEmpty
             ? 4 * plan.tickInterval + 4 * plan.flushInterval * 1000 + 1_000_000
-            // Sessions end, the group settles, and a writer that failed waits up to 5 s before it tries again.
+                // Sessions end, the group settles, and a writer that failed waits up to 5 s before it tries again.
             : 4 * plan.sessionTimeout + 4 * plan.flushInterval * 1000 + 10_000_000
         awaitDrain(until: quiet + window + slack)
     }

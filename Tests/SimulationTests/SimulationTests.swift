@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import TraceSimulation
 
@@ -33,8 +34,27 @@ struct SimulationTests {
             }
         }
         let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
-        print("simulator: \(Self.seeds.count) seeds, \(steps) steps, \(Int(Double(Self.seeds.count) / seconds)) seeds/s")
+        print(
+            "simulator: \(Self.seeds.count) seeds, \(steps) steps, \(Int(Double(Self.seeds.count) / seconds)) seeds/s")
         for failure in failures { Issue.record("\(failure)") }
+    }
+
+    @Test("the documentation lists every deliberate bug")
+    func listsEveryBug() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let text = try String(contentsOf: root.appending(path: "docs/simulation.md"), encoding: .utf8)
+        for name in MutationProof.names { #expect(text.contains("`\(name)`"), "\(name) is not in docs/simulation.md") }
+    }
+
+    @Test("a shortened schedule breaks the same invariant")
+    func shortens() throws {
+        let name = try #require(MutationProof.names.first { $0 == "restartFromCommittedOffset" })
+        let found = try #require(MutationProof.find(name, seeds: Self.seeds))
+        let short = found.world.minimised()
+        #expect(short.run().violation?.invariant == found.violation.invariant)
+        #expect(short.plan.faults.count <= found.world.plan.faults.count)
+        #expect(short.plan.traces < found.world.plan.traces)
     }
 
     @Test("every deliberate bug is found", arguments: MutationProof.names)

@@ -87,9 +87,10 @@ package final class WorkerCore {
             let task = try PartitionTask(
                 taskPlan: current.plan, settings: current.settings, partition: partition, environment: environment,
                 restored: restored, startOffset: startOffset, sinks: sinks)
-            var entry = restored.entry
             #if TAILRACE_MUTATIONS
-                if ProtocolMutation.active == .decisionsNotRestored { entry = nil }
+                let entry = ProtocolMutation.active == .decisionsNotRestored ? nil : restored.entry
+            #else
+                let entry = restored.entry
             #endif
             if let entry {
                 try store.readDecisions(of: entry, since: task.decisionHorizonStart) { sampler, records in
@@ -190,9 +191,12 @@ package final class WorkerCore {
     private func advanceIdlePartitions(_ now: Int64) {
         for owned in tasks.values {
             guard let atEndAt = owned.atEndAt else { continue }
-            var quiet = atEndAt - owned.lastRecordAt
             #if TAILRACE_MUTATIONS
-                if ProtocolMutation.active == .idleClockRunsAhead { quiet = now - owned.lastRecordAt }
+                let quiet =
+                    ProtocolMutation.active == .idleClockRunsAhead
+                    ? now - owned.lastRecordAt : atEndAt - owned.lastRecordAt
+            #else
+                let quiet = atEndAt - owned.lastRecordAt
             #endif
             guard quiet > settings.idleClock, owned.lastRecordStreamTime != .min else { continue }
             owned.task.advanceIdle(to: owned.lastRecordStreamTime + quiet)
@@ -210,9 +214,10 @@ package final class WorkerCore {
                 windowBytes: windows, bufferedBytes: buffered, budget: budget, space: store.space(),
                 flushError: snapshot.flushError))
         noteSteps(since: before)
-        var mustShrink = ladder.contains(.earlyDecisions)
         #if TAILRACE_MUTATIONS
-            if ProtocolMutation.active == .budgetIgnored { mustShrink = false }
+            let mustShrink = ProtocolMutation.active == .budgetIgnored ? false : ladder.contains(.earlyDecisions)
+        #else
+            let mustShrink = ladder.contains(.earlyDecisions)
         #endif
         if mustShrink {
             let target = max(0, budget * 9 / 10 - buffered)
@@ -223,16 +228,19 @@ package final class WorkerCore {
         if before.contains(.withoutIndex) != ladder.contains(.withoutIndex) {
             sinks.saveSpace(ladder.contains(.withoutIndex))
         }
-        var mustPause = ladder.contains(.pause)
         #if TAILRACE_MUTATIONS
-            if ProtocolMutation.active == .pauseForgotten { mustPause = false }
+            let mustPause = ProtocolMutation.active == .pauseForgotten ? false : ladder.contains(.pause)
+        #else
+            let mustPause = ladder.contains(.pause)
         #endif
         snapshot.isPaused = mustPause
         if mustPause {
             // Also partitions that came, or came back, during a pause.
-            var running = tasks.keys.filter { !paused.contains($0) }.sorted()
             #if TAILRACE_MUTATIONS
-                if ProtocolMutation.active == .newPartitionNotPaused { if !paused.isEmpty { running = [] } }
+                let isForgotten = ProtocolMutation.active == .newPartitionNotPaused && !paused.isEmpty
+                let running = isForgotten ? [] : tasks.keys.filter { !paused.contains($0) }.sorted()
+            #else
+                let running = tasks.keys.filter { !paused.contains($0) }.sorted()
             #endif
             paused.formUnion(running)
             if !running.isEmpty { control.setPaused(true, running, worker: index) }
@@ -266,7 +274,9 @@ package final class WorkerCore {
         underWay = group.tasks.map { ($0.entry.partition, $0.entry.epoch) }
         #if TAILRACE_MUTATIONS
             if ProtocolMutation.active == .commitBeforePublish {
-                let offsets = group.tasks.map { ($0.entry.partition, CommittedOffset(offset: $0.entry.low, metadata: "")) }
+                let offsets = group.tasks.map {
+                    ($0.entry.partition, CommittedOffset(offset: $0.entry.low, metadata: ""))
+                }
                 control.commit(Dictionary(uniqueKeysWithValues: offsets), wait: false)
             }
         #endif
@@ -360,9 +370,10 @@ package final class WorkerCore {
     ///
     /// Until `continueRevoke` has given its answer, no record may be processed and no other revoke begun.
     package func beginRevoke(_ partitions: [PartitionID], lost: Bool, at time: WorkerTime) {
-        var gone = lost ? partitions : []
         #if TAILRACE_MUTATIONS
-            if ProtocolMutation.active == .lostPartitionIsPublished { gone = [] }
+            let gone = ProtocolMutation.active == .lostPartitionIsPublished ? [] : lost ? partitions : []
+        #else
+            let gone = lost ? partitions : []
         #endif
         removeTasks(gone)
         revocation = Revocation(

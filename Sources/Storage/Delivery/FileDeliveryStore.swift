@@ -63,9 +63,10 @@ public final class FileDeliveryStore: DeliveryStore {
             let newest = try newestEpoch(in: directory)
             let found = try newest.map { try lastEntry(of: partition, epoch: $0, in: directory) } ?? nil
             // What we build on must be durable. Its owner may have died between the rename and the sync.
-            var syncedChain = found?.position.chain
             #if TAILRACE_MUTATIONS
-                if ProtocolMutation.active == .takeOverNotSynced { syncedChain = nil }
+                let syncedChain = ProtocolMutation.active == .takeOverNotSynced ? nil : found?.position.chain
+            #else
+                let syncedChain = found?.position.chain
             #endif
             if let syncedChain { try fileSystem.syncDirectory(layout.manifests + "/" + syncedChain) }
             let number = (newest?.number ?? 0) + 1
@@ -240,9 +241,12 @@ public final class FileDeliveryStore: DeliveryStore {
     /// The manifest is there. An entry counts as published when its partition has no newer owner even now: a newer one may
     /// have looked before the manifest was there, and will not see it.
     private func accept(_ attempt: Unconfirmed, writer: Int) throws -> [TaskEntry] {
-        var published = try attempt.entries.filter(isOwned)
         #if TAILRACE_MUTATIONS
-            if ProtocolMutation.active == .epochNotCheckedAfterRename { published = attempt.entries }
+            let published =
+                try ProtocolMutation.active == .epochNotCheckedAfterRename
+                ? attempt.entries : attempt.entries.filter(isOwned)
+        #else
+            let published = try attempt.entries.filter(isOwned)
         #endif
         chains.withLock { $0[writer] = attempt.chain }
         unconfirmed.withLock { $0[writer] = nil }
@@ -282,9 +286,12 @@ public final class FileDeliveryStore: DeliveryStore {
         var partitions: Set<PartitionID> = []
         // A partition that came back under a new epoch must not vouch for what was written under the old one after it was
         // fenced, so its decisions go to a new file.
-        var isBack = tasks.contains { chain.epochs[$0.entry.partition] ?? $0.entry.epoch != $0.entry.epoch }
         #if TAILRACE_MUTATIONS
-            if ProtocolMutation.active == .decisionFileKeptAcrossEpochs { isBack = false }
+            let isBack =
+                ProtocolMutation.active == .decisionFileKeptAcrossEpochs
+                ? false : tasks.contains { chain.epochs[$0.entry.partition] ?? $0.entry.epoch != $0.entry.epoch }
+        #else
+            let isBack = tasks.contains { chain.epochs[$0.entry.partition] ?? $0.entry.epoch != $0.entry.epoch }
         #endif
         if isBack || chain.decisionLength >= Self.maximumDecisionFile
             || chain.firstDecidedAt != .max && chain.lastDecidedAt - chain.firstDecidedAt > Self.maximumDecisionSpan

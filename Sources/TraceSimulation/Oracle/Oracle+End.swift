@@ -56,11 +56,13 @@ extension Oracle {
         }
         let siblings = (copiesOfTrace[copy.identity.traceID] ?? []).map(span)
         let hasSibling = siblings.contains {
-            $0.identity.spanID == copy.identity.spanID && $0.identity != copy.identity && stored[$0.number, default: 0] > 0
+            $0.identity.spanID == copy.identity.spanID && $0.identity != copy.identity
+                && stored[$0.number, default: 0] > 0
         }
         violated(
             hasSibling ? .upstreamDuplicates : .noLoss,
-            "span \(describe(copy)) is neither stored nor dropped" + (hasSibling ? "; one of another kind is stored" : ""))
+            "span \(describe(copy)) is neither stored nor dropped"
+                + (hasSibling ? "; one of another kind is stored" : ""))
     }
 
     /// I13: the log alone, read at once, gives the decisions that all the histories of faults gave.

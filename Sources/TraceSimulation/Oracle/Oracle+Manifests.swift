@@ -8,7 +8,8 @@ extension Oracle {
     func checkFiles(of key: StoreImage.ManifestKey) {
         guard let manifest = image.manifests[key] else { return }
         for segment in manifest.segments where !isWhole(segment, durable: true) {
-            violated(.manifestNamesWholeFiles, "\(segment.path) of manifest \(key.chain)/\(key.sequence) is not durable")
+            violated(
+                .manifestNamesWholeFiles, "\(segment.path) of manifest \(key.chain)/\(key.sequence) is not durable")
         }
         for entry in manifest.entries {
             for file in entry.decisionFiles {

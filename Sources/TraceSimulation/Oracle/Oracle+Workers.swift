@@ -26,7 +26,9 @@ extension Oracle {
                 "\(process.name) continues \(partition) at \(restored.entry.map { String($0.low) } ?? "nothing"), "
                     + "published was \(last)")
         }
-        if let highest = acknowledgedLow[partition], !hasNewerOwner(partition, restored.epoch), restored.entry?.low ?? .min < highest {
+        if let highest = acknowledgedLow[partition], !hasNewerOwner(partition, restored.epoch),
+            restored.entry?.low ?? .min < highest
+        {
             violated(.watermark, "\(process.name) continues \(partition) before its acknowledged watermark \(highest)")
         }
     }
@@ -95,7 +97,8 @@ extension Oracle {
             acknowledgedManifests.insert(key)
             acknowledgedLow[entry.partition] = max(acknowledgedLow[entry.partition] ?? .min, entry.low)
             if !accepted.contains(key) {
-                violated(.fencing, "\(chain)/\(last.sequence) was reported for \(entry.partition) and no reader sees it")
+                violated(
+                    .fencing, "\(chain)/\(last.sequence) was reported for \(entry.partition) and no reader sees it")
             }
         }
     }
@@ -126,7 +129,8 @@ extension Oracle {
         for (partition, offset) in offsets.sorted(by: { $0.key < $1.key }) {
             let low = max(newest[partition]?.low ?? .min, acknowledgedLow[partition] ?? .min)
             if offset.offset > low {
-                violated(.watermark, "\(offset.offset) of \(partition) was committed, its manifest's watermark is \(low)")
+                violated(
+                    .watermark, "\(offset.offset) of \(partition) was committed, its manifest's watermark is \(low)")
             }
         }
     }

@@ -72,7 +72,8 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
                     path: "\(layout.deadLetters)/\(name)-\(index).jsonl", pipeline: SimulatedPipeline.name,
                     fileSystem: fileSystem))
             threads.append(
-                WorkerShell(process: self, index: index, plan: plan, sinks: sinks, store: store, environment: environment))
+                WorkerShell(
+                    process: self, index: index, plan: plan, sinks: sinks, store: store, environment: environment))
         }
         consumer = SimulatedConsumer(process: self, store: store, taskPlan: taskPlan)
     }

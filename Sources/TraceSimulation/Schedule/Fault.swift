@@ -57,7 +57,8 @@ package struct Fault: Sendable, Equatable, CustomStringConvertible {
         case .partitioned: return "\(place): worker \(worker) does not reach the broker for \(length)"
         case .flakyDisk:
             let calls = target?.rawValue ?? Step.syncDirectory.rawValue
-            return "\(place): from \(step) of worker \(worker) on each \(calls) fails with EIO for \(length), and the group is "
+            return
+                "\(place): from \(step) of worker \(worker) on each \(calls) fails with EIO for \(length), and the group is "
                 + "rebalanced meanwhile"
         case .diskFull: return "\(place): the disk is full for \(length)"
         case .diskError: return "\(place): \(step) of worker \(worker) fails with EIO"

@@ -100,7 +100,8 @@ package struct WorldPlan: Sendable {
         // The more a kind can break, the more often.
         let kinds: [(Fault.Kind, Int)] = [
             (.kill, 22), (.powerFailure, 14), (.stop, 14), (.terminate, 8), (.partitioned, 7), (.diskFull, 6),
-            (.diskError, 8), (.flakyDisk, 8), (.slowDisk, 10), (.rebalance, 6), (.retention, 1), (.policyChange, 3), (.reload, Self.reloadWeight),
+            (.diskError, 8), (.flakyDisk, 8), (.slowDisk, 10), (.rebalance, 6), (.retention, 1), (.policyChange, 3),
+            (.reload, Self.reloadWeight),
             (.addWorker, 4),
         ]
         var draw = random.pick(0...kinds.reduce(0) { $0 + $1.1 } - 1)
@@ -122,7 +123,8 @@ package struct WorldPlan: Sendable {
         let canWait = [.kill, .powerFailure, .stop, .diskError, .flakyDisk].contains(kind)
         return Fault(
             kind: kind, time: random.pick(200_000...trafficEnd + window.max * 1000), worker: random.pick(0...3),
-            steps: kind == .retention ? random.pick(1...40) : random.chance(50) ? random.pick(0...12) : random.pick(0...60),
+            steps: kind == .retention
+                ? random.pick(1...40) : random.chance(50) ? random.pick(0...12) : random.pick(0...60),
             target: canWait && random.chance(50) ? random.pick(targets) : nil,
             duration: duration)
     }

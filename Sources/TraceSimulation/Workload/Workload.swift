@@ -93,7 +93,8 @@ struct Workload {
             append(batch, id, partition, time: time)
             if random.chance(10) {
                 // The exporter did not hear the acknowledgement and sends again, soon or late.
-                let wait = random.chance(70) ? random.pick(10...800) : plan.window.max + random.pick(0...plan.window.max)
+                let wait =
+                    random.chance(70) ? random.pick(10...800) : plan.window.max + random.pick(0...plan.window.max)
                 append(batch, id, partition, time: time + wait * 1000)
             }
         }
@@ -148,6 +149,6 @@ struct Workload {
             time: time, partition: partition, timestamp: timestamp, payload: payload, spans: spans,
             gap: random.chance(plan.gapPercent) ? random.pick(1...3) : 0)
     }
-    
+
     mutating func place(_ span: Int, at offset: Int64) { spans[span].offset = offset }
 }
