@@ -45,6 +45,12 @@ test: test-deps lint ## check the format, then run every test, also those agains
 	    LD_LIBRARY_PATH="$$(scripts/real-broker.sh libdir)$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}" \
 	    swift test --skip-build --disable-xctest --no-parallel $(if $(FILTER),--filter '$(FILTER)')
 
+SEEDS ?= 20000
+.PHONY: soak
+soak: ## simulate crashes, zombies and bad disks in SEEDS worlds (docs/simulation.md)
+	@swift build -c release --product TailraceSoak --quiet
+	@.build/release/TailraceSoak --seeds $(SEEDS) --minimise $(ARGS)
+
 .PHONY: bench
 bench: build ## measure speed and memory; docs/benchmarks.md says what the figures mean
 	@if [[ ! -x Benchmarks/run.sh ]]; then echo "make bench: Benchmarks/run.sh is missing" >&2; exit 1; fi

@@ -8,6 +8,8 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),  // a dynamic call is visible where it is written
     // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0444-member-import-visibility.md
     .enableUpcomingFeature("MemberImportVisibility"),  // no module leaks its imports to its users
+    // Deliberate bugs that tests switch on (docs/simulation.md). Release builds have none of it.
+    .define("TAILRACE_MUTATIONS", .when(configuration: .debug)),
 ]
 
 let package = Package(
@@ -79,6 +81,12 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
 
+        // The delivery protocol under a seeded scheduler with a simulated broker, disk and processes: docs/simulation.md.
+        .target(name: "TraceSimulation", dependencies: ["TraceModel", "OTLP", "Pipeline", "Sampling", "Storage"]),
+        // Not a product: `make soak` builds and runs it.
+        .executableTarget(
+            name: "TailraceSoak",
+            dependencies: ["TraceSimulation", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
         // What `make bench` measures; the measuring is in the package Benchmarks/.
         .target(
             name: "BenchmarkWorkloads",
@@ -117,6 +125,7 @@ let package = Package(
             name: "ScrubbingTests",
             dependencies: ["Scrubbing", "Patterns", "OTLP", .product(name: "Yams", package: "Yams")]),
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Pipeline", "OTLP", "TraceModel", "Sampling"]),
+        .testTarget(name: "SimulationTests", dependencies: ["TraceSimulation"]),
         .testTarget(name: "QueryTests", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Query"]),
         .testTarget(
             name: "ServerTests",

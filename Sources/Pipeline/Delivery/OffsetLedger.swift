@@ -91,7 +91,10 @@ package struct OffsetLedger: Sendable {
 
     /// The lowest offset that still has an outstanding ref; the next offset where there is none.
     package var low: Int64 {
-        head < records.count ? records[head].offset : nextOffset
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .watermarkFromTail { return records.last?.offset ?? nextOffset }
+        #endif
+        return head < records.count ? records[head].offset : nextOffset
     }
 
     /// Stream time with which a replay from `low` starts; nil where nothing is outstanding.

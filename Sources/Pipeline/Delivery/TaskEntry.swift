@@ -119,6 +119,15 @@ public struct RestoredTask: Sendable {
         self.epoch = epoch
         self.entry = entry
     }
+
+    /// Where reading starts, whatever the log says was committed; nil where the store knows nothing, and the log's committed
+    /// offset counts.
+    public var startOffset: Int64? {
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .restartFromCommittedOffset { return nil }
+        #endif
+        return entry?.low
+    }
 }
 
 /// Where commit groups become durable and visible. Implemented over files by module Storage.

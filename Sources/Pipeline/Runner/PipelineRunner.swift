@@ -177,7 +177,7 @@ public final class PipelineRunner: @unchecked Sendable {
         let tasks = host.currentTasks
         for partition in partitions.sorted() {
             let restored = try store.acquire(partition)
-            if let entry = restored.entry { starts[partition] = entry.low }
+            if let start = restored.startOffset { starts[partition] = start }
             let worker = routes.withLock { routes in
                 let load = workers.indices.map { index in routes.values.filter { $0.worker == index }.count }
                 let least = load.indices.min { load[$0] < load[$1] } ?? 0
@@ -254,7 +254,7 @@ public final class PipelineRunner: @unchecked Sendable {
 
     func reachedEnd(_ partition: PartitionID) {
         guard let worker = routes.withLock({ $0[partition]?.worker }) else { return }
-        workers[worker].send(.reachedEnd(partition))
+        workers[worker].send(.reachedEnd(partition, at: WallClock.monotonic()))
     }
 
     func ended(_ partition: PartitionID) {
@@ -271,6 +271,17 @@ public final class PipelineRunner: @unchecked Sendable {
     func dataLoss(_ message: String) {
         losses.withLock { $0.append(message) }
         log(message)
+    }
+
+    /// Somebody else's epoch is newer: the sources leave their groups and join again, which settles who owns what.
+    func fenced(_ partitions: [PartitionID]) {
+        let names = partitions.sorted().map(\.description).joined(separator: ", ")
+        log("another worker has taken over \(names); joining the group again")
+        for host in hosts {
+            if routes.withLock({ routes in partitions.contains { routes[$0]?.source === host.source } }) {
+                host.source.rejoin()
+            }
+        }
     }
 
     func fail(_ message: String) {
@@ -317,6 +328,8 @@ public final class PipelineRunner: @unchecked Sendable {
         func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], worker: Int) {
             runner?.setPaused(isPaused, partitions)
         }
+
+        func fenced(_ partitions: [PartitionID]) { runner?.fenced(partitions) }
 
         func failed(_ error: any Error) { runner?.fail(String(describing: error)) }
 

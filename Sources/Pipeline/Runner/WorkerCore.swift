@@ -8,8 +8,8 @@ package final class WorkerCore {
         /// Monotonic milliseconds of the last record, and stream time then.
         var lastRecordAt: Int64
         var lastRecordStreamTime: Int64
-        /// The partition had been read to its end since the last record.
-        var isAtEnd = false
+        /// Monotonic milliseconds when the partition was last known to be read to its end; nil since the last record.
+        var atEndAt: Int64?
         /// The durable watermark.
         var committedLow: Int64
     }
@@ -34,9 +34,12 @@ package final class WorkerCore {
     private var tasks: [PartitionID: Owned] = [:]
     private var departed = DepartedTasks()
     private var isPublishing = false
+    /// Partitions with their epochs in the group under way.
+    private var underWay: [(partition: PartitionID, epoch: UInt64)] = []
     /// Sealed while the writer was busy; the next to be published, oldest first.
     private var held: [CommitGroup] = []
     private var revocation: Revocation?
+    private var paused: Set<PartitionID> = []
     /// The plan that the sinks belong to.
     private var plan: PipelinePlan
     /// How a source's tasks run since the last reload; by the source's name.
@@ -45,7 +48,6 @@ package final class WorkerCore {
     private var lastFlush: Int64
     private var lastUpkeep: Int64
     private var ladder = DegradationLadder()
-    private var pausedPartitions: Set<PartitionID> = []
     private var lastEarlyTraces: UInt64 = 0
     package private(set) var snapshot = WorkerSnapshot()
 
@@ -86,7 +88,12 @@ package final class WorkerCore {
             let task = try PartitionTask(
                 taskPlan: current.plan, settings: current.settings, partition: partition, environment: environment,
                 restored: restored, startOffset: startOffset, sinks: sinks)
-            if let entry = restored.entry {
+            #if TAILRACE_MUTATIONS
+                let entry = ProtocolMutation.active == .decisionsNotRestored ? nil : restored.entry
+            #else
+                let entry = restored.entry
+            #endif
+            if let entry {
                 try store.readDecisions(of: entry, since: task.decisionHorizonStart) { sampler, records in
                     task.restoreDecisions(sampler: sampler, records)
                 }
@@ -108,12 +115,18 @@ package final class WorkerCore {
         }
         owned.lastRecordAt = time.monotonic
         owned.lastRecordStreamTime = owned.task.streamTime
-        owned.isAtEnd = false
+        owned.atEndAt = nil
         tasks[batch.partition] = owned
         if let failure = owned.task.failure { control.failed(failure) }
     }
 
-    package func reachedEnd(_ partition: PartitionID) { tasks[partition]?.isAtEnd = true }
+    /// The partition is read to its end. The source says so again and again while it is: the idle clock never runs ahead of
+    /// the last time it did.
+    ///
+    /// - Parameter monotonic: when the source found it so, milliseconds.
+    package func reachedEnd(_ partition: PartitionID, at monotonic: Int64) {
+        tasks[partition]?.atEndAt = monotonic
+    }
 
     package func ended(_ partition: PartitionID) { tasks[partition]?.task.closeAll() }
 
@@ -173,10 +186,19 @@ package final class WorkerCore {
         return true
     }
 
-    /// A quiet partition goes on with the wall clock: its last traces would otherwise wait for a record that never comes.
+    /// A quiet partition goes on with the wall clock: its last traces would otherwise wait for a record that never comes. Only
+    /// up to the moment when it was last seen to be quiet: a record that is under way must not find its time passed, or a
+    /// replay of the log would decide otherwise (I13).
     private func advanceIdlePartitions(_ now: Int64) {
-        for owned in tasks.values where owned.isAtEnd {
-            let quiet = now - owned.lastRecordAt
+        for owned in tasks.values {
+            guard let atEndAt = owned.atEndAt else { continue }
+            #if TAILRACE_MUTATIONS
+                let quiet =
+                    ProtocolMutation.active == .idleClockRunsAhead
+                    ? now - owned.lastRecordAt : atEndAt - owned.lastRecordAt
+            #else
+                let quiet = atEndAt - owned.lastRecordAt
+            #endif
             guard quiet > settings.idleClock, owned.lastRecordStreamTime != .min else { continue }
             owned.task.advanceIdle(to: owned.lastRecordStreamTime + quiet)
         }
@@ -190,7 +212,12 @@ package final class WorkerCore {
         // windows and buffers in any case.
         let budget = max(share / 4, share - tasks.values.reduce(0) { $0 + $1.task.decisionBytes })
         let buffered = sinks.bufferedBytes
-        if windows + buffered > budget, windows > 0 {
+        #if TAILRACE_MUTATIONS
+            let mustShrink = ProtocolMutation.active != .budgetIgnored && windows + buffered > budget
+        #else
+            let mustShrink = windows + buffered > budget
+        #endif
+        if mustShrink, windows > 0 {
             let target = max(0, budget * 9 / 10 - buffered)
             for owned in tasks.values {
                 owned.task.shrink(toBytes: Int(Double(target) * Double(owned.task.windowBytes) / Double(windows)))
@@ -203,13 +230,25 @@ package final class WorkerCore {
             sinks.saveSpace(ladder.contains(.withoutIndex))
         }
         if let failure = tasks.values.lazy.compactMap(\.task.failure).first { control.failed(failure) }
-        let mustPause = ladder.contains(.pause)
-        let partitions = Set(tasks.keys)
-        // Partitions that came during a pause are paused too.
-        if mustPause != snapshot.isPaused || (mustPause && partitions != pausedPartitions) {
-            snapshot.isPaused = mustPause
-            pausedPartitions = mustPause ? partitions : []
-            control.setPaused(mustPause, Array(partitions), worker: index)
+        #if TAILRACE_MUTATIONS
+            let mustPause = ProtocolMutation.active == .pauseForgotten ? false : ladder.contains(.pause)
+        #else
+            let mustPause = ladder.contains(.pause)
+        #endif
+        snapshot.isPaused = mustPause
+        if mustPause {
+            // Also partitions that came, or came back, during a pause.
+            #if TAILRACE_MUTATIONS
+                let isForgotten = ProtocolMutation.active == .newPartitionNotPaused && !paused.isEmpty
+                let running = isForgotten ? [] : tasks.keys.filter { !paused.contains($0) }.sorted()
+            #else
+                let running = tasks.keys.filter { !paused.contains($0) }.sorted()
+            #endif
+            paused.formUnion(running)
+            if !running.isEmpty { control.setPaused(true, running, worker: index) }
+        } else if !paused.isEmpty {
+            control.setPaused(false, paused.sorted(), worker: index)
+            paused = []
         }
     }
 
@@ -244,8 +283,20 @@ package final class WorkerCore {
 
     private func flush(at time: WorkerTime) {
         noteProgress(at: time)
-        guard let group = takeHeldGroup() ?? makeGroup() else { return }
+        if let group = takeHeldGroup() ?? makeGroup() { publish(group) }
+    }
+
+    private func publish(_ group: CommitGroup) {
         isPublishing = true
+        underWay = group.tasks.map { ($0.entry.partition, $0.entry.epoch) }
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .commitBeforePublish {
+                let offsets = group.tasks.map {
+                    ($0.entry.partition, CommittedOffset(offset: $0.entry.low, metadata: ""))
+                }
+                control.commit(Dictionary(uniqueKeysWithValues: offsets), wait: false)
+            }
+        #endif
         writer.publish(group)
     }
 
@@ -257,7 +308,7 @@ package final class WorkerCore {
                     owned.task.taskPlan.stages,
                     TaskProgress(
                         partition: owned.task.partition, epoch: owned.task.epoch, streamTime: owned.task.streamTime,
-                        isAtEnd: owned.isAtEnd)
+                        isAtEnd: owned.atEndAt != nil)
                 )
             }, now: time.wall)
     }
@@ -303,6 +354,7 @@ package final class WorkerCore {
             snapshot.flushes += 1
             snapshot.lastFlushMilliseconds = milliseconds
             let offsets = accept(entries)
+            giveUpFenced(entries)
             if revocation == nil {
                 control.commit(offsets, wait: false)
             } else {
@@ -324,6 +376,23 @@ package final class WorkerCore {
         return offsets
     }
 
+    /// Partitions that were left out have a newer owner. If it is one that was asleep when they were taken from it, it will
+    /// never publish, and neither can we: they are given up here, and asked for anew.
+    private func giveUpFenced(_ published: [TaskEntry]) {
+        let fenced = underWay.filter { left in
+            tasks[left.partition]?.task.epoch == left.epoch
+                && !published.contains { $0.partition == left.partition && $0.epoch == left.epoch }
+        }.map(\.partition)
+        underWay = []
+        if fenced.isEmpty { return }
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .fencedOwnerGoesOn { return }
+        #endif
+        snapshot.fencedEntries += UInt64(fenced.count)
+        removeTasks(fenced)
+        control.fenced(fenced)
+    }
+
     // MARK: - Revoke
 
     /// Begins to let partitions go: publishes what was decided. Open traces are not decided, the next owner reads them again.
@@ -331,7 +400,12 @@ package final class WorkerCore {
     ///
     /// Until `continueRevoke` has given its answer, no record may be processed and no other revoke begun.
     package func beginRevoke(_ partitions: [PartitionID], lost: Bool, at time: WorkerTime) {
-        if lost { removeTasks(partitions) }
+        #if TAILRACE_MUTATIONS
+            let gone = ProtocolMutation.active == .lostPartitionIsPublished ? [] : lost ? partitions : []
+        #else
+            let gone = lost ? partitions : []
+        #endif
+        removeTasks(gone)
         revocation = Revocation(
             partitions: partitions, deadline: time.monotonic + Int64(settings.revokeDeadline))
     }
@@ -354,9 +428,15 @@ package final class WorkerCore {
             // Rows of lost partitions leave the sinks' buffers with a group that does not name the partition: they stay
             // invisible, also when the partition comes back to this worker with a new epoch.
             noteProgress(at: time)
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .rowsOfOldEpochKept {
+                    removeTasks(revocation.partitions)
+                    self.revocation = nil
+                    return [:]
+                }
+            #endif
             if let group = takeHeldGroup() ?? makeGroup() {
-                isPublishing = true
-                writer.publish(group)
+                publish(group)
                 return nil
             }
             removeTasks(revocation.partitions)
@@ -369,7 +449,15 @@ package final class WorkerCore {
     }
 
     private func removeTasks(_ partitions: [PartitionID]) {
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .revokedTaskStays { return }
+        #endif
+        #if TAILRACE_MUTATIONS
+            let all = tasks.keys.sorted()
+            let partitions = ProtocolMutation.active == .revokeTakesEverything ? all : partitions
+        #endif
         for partition in partitions {
+            paused.remove(partition)
             if let owned = tasks.removeValue(forKey: partition) { departed.add(owned.task) }
         }
     }
@@ -413,6 +501,9 @@ package enum PublishOutcome: Sendable {
 package protocol WorkerControl: AnyObject, Sendable {
     func commit(_ offsets: [PartitionID: CommittedOffset], wait: Bool)
     func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], worker: Int)
+    /// Another worker has taken over partitions that the log says are ours: their tasks are gone, and the log is to be asked
+    /// whose they are.
+    func fenced(_ partitions: [PartitionID])
     /// The pipeline cannot go on.
     func failed(_ error: any Error)
     func log(_ message: String)

@@ -6,7 +6,8 @@ package final class WorkerThread: @unchecked Sendable {
     enum Message: Sendable {
         case assign(PartitionID, RestoredTask, TaskPlan, PartitionTask.Settings, startOffset: Int64)
         case records(any RecordBatch)
-        case reachedEnd(PartitionID)
+        /// With the monotonic time when the source found it so, milliseconds.
+        case reachedEnd(PartitionID, at: Int64)
         case ended(PartitionID)
         case logRestarted(PartitionID, at: Int64)
         case revoke([PartitionID], lost: Bool, Completion<[PartitionID: CommittedOffset]>)
@@ -88,7 +89,7 @@ package final class WorkerThread: @unchecked Sendable {
             core.process(batch, at: .current())
             batch.release()
             queuedBytes.subtract(batch.byteCount, ordering: .relaxed)
-        case .reachedEnd(let partition): core.reachedEnd(partition)
+        case .reachedEnd(let partition, let time): core.reachedEnd(partition, at: time)
         case .ended(let partition): core.ended(partition)
         case .logRestarted(let partition, let offset): core.logRestarted(partition, at: offset)
         case .revoke(let partitions, let lost, let completion):

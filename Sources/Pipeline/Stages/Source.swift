@@ -12,8 +12,15 @@ public protocol Source: AnyObject, Sendable {
     func resume(_ partitions: [PartitionID])
     /// Tells the log how far it was processed: the watermark, a hint for lag and for a lost store. Callable from any thread.
     func commit(_ offsets: [PartitionID: CommittedOffset], wait: Bool) throws
+    /// Asks the source to give its partitions back and to ask for them again. Callable from any thread.
+    func rejoin()
     /// State for `/metrics` and `/readyz`. Callable from any thread.
     var status: SourceStatus { get }
+}
+
+extension Source {
+    /// A source without a group has nobody to share with.
+    public func rejoin() {}
 }
 
 /// What is committed to the log for one partition.
@@ -50,7 +57,8 @@ public protocol SourceHost: AnyObject, Sendable {
     func revoke(_ partitions: [PartitionID], lost: Bool)
     /// Records of one partition, in offset order. The host releases the batch when it has copied what it needs.
     func deliver(_ batch: any RecordBatch)
-    /// The partition has been read to its end at this moment: the idle clock may run.
+    /// The partition has been read to its end at this moment: the idle clock may run up to now. To be said again while it
+    /// stays so, at least once per second.
     func reachedEnd(_ partition: PartitionID)
     /// The log has ended for good, as files do: what is open is decided.
     func ended(_ partition: PartitionID)

@@ -103,6 +103,9 @@ extension PartitionTask {
 
     private func emit(_ rejected: RejectedRecord, from stage: Int) {
         counters.rejected += UInt64(rejected.spanCount)
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .rejectedCountedTwice { counters.rejected += 1 }
+        #endif
         counters.rejectedByReason[rejected.code, default: 0] += UInt64(rejected.spanCount)
         observer?.rejected(rejected)
         let plan = taskPlan.plan

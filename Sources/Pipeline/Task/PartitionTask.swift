@@ -89,6 +89,12 @@ package final class PartitionTask {
         streamTime = entry?.streamTimeAtLow ?? .min
         replayedBelow = entry?.high ?? .min
         restoredStreamTime = entry?.streamTime
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .streamTimeNotRestored {
+                streamTime = .min
+                restoredStreamTime = nil
+            }
+        #endif
         decisionFiles = entry?.decisionFiles ?? []
         inputs = Array(repeating: [], count: taskPlan.plan.stages.count)
         stages = try TaskStages(taskPlan, environment)

@@ -6,7 +6,7 @@ package final class TaskLane: SamplerOutput {
     var stage: Int
     let name: String
     var sampler: any Sampler
-    var ledger: OffsetLedger
+    package internal(set) var ledger: OffsetLedger
     /// What a restart restored: below this offset everything is done for this sampler (others may owe some of it).
     var restoredLow = Int64.min
     /// Done refs from `restoredLow` on, as restored; those the replay has passed are in the ledger too.
@@ -31,13 +31,19 @@ package final class TaskLane: SamplerOutput {
 
     /// Whether a ref was done before a restart.
     func restoredSpans(of offset: Int64) -> DoneRefs.Spans? {
-        offset < restoredLow ? .all : restored.spans(of: offset)
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .doneRefsOffByOne { return restored.spans(of: offset + 1) }
+        #endif
+        return offset < restoredLow ? .all : restored.spans(of: offset)
     }
 
     /// What the manifest says of this sampler. A replay that has not caught up must not forget what lies before it.
     func entry(position: Int64) -> LaneEntry {
         var done = ledger.doneRefs()
         done.append(restored, from: position)
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .doneRefsForgotten { done = DoneRefs() }
+        #endif
         return LaneEntry(
             sampler: name, low: max(ledger.low, restoredLow), done: done, samplerState: sampler.state)
     }

@@ -55,6 +55,12 @@ package final class WorkerSinks {
 
     package func seal() -> [any SinkFlush] {
         // Dead letters first: the watermark passes a bad record only when its dead letter is durable (I15).
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .deadLetterNotInGroup {
+                _ = deadLetters.seal()
+                return sinks.sorted { $0.key < $1.key }.compactMap { $0.value.seal() }
+            }
+        #endif
         let flushes = [deadLetters.seal()] + sinks.sorted { $0.key < $1.key }.map { $0.value.seal() }
         return flushes.compactMap { $0 }
     }

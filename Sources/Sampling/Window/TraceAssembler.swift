@@ -60,7 +60,17 @@ struct TraceAssembler {
                 let bytes = UnsafeRawBufferPointer(start: address + 4, count: Int(length))
                 position += length + 4
                 let fields = SpanFields(bytes)
-                if !seen.insert(Identity(spanID: fields.spanID, kind: fields.kind)).inserted {
+                #if TAILRACE_MUTATIONS
+                    let identity =
+                        switch ProtocolMutation.active {
+                        case .duplicatesWithoutKind: Identity(spanID: fields.spanID, kind: 0)
+                        case .duplicatesKept: Identity(spanID: SpanID(UInt64(seen.count + 1) << 32), kind: 0)
+                        default: Identity(spanID: fields.spanID, kind: fields.kind)
+                        }
+                #else
+                    let identity = Identity(spanID: fields.spanID, kind: fields.kind)
+                #endif
+                if !seen.insert(identity).inserted {
                     duplicates += 1
                     continue
                 }

@@ -206,6 +206,9 @@ public final class WindowSampler: Sampler {
         _ batch: SpanBatch, _ spanIndex: UInt32, _ head: SpanHead, _ context: borrowing RecordContext,
         _ output: any SamplerOutput
     ) -> Bool {
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .lateSpanForgetsDecision { return false }
+        #endif
         switch memory.find(head.traceID) {
         case .unknown: return false
         case .dropped:

@@ -1,3 +1,5 @@
+import Pipeline
+
 /// When a trace's window closes. All times are stream time in milliseconds.
 public struct WindowSettings: Sendable, Equatable {
     /// Hard cap from the first span.
@@ -38,6 +40,9 @@ extension WindowSettings {
     @inline(__always)
     func deadline(of state: borrowing TraceState) -> Int64 {
         var deadline = state.firstSeen &+ max
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .longWindowStaysOpen { deadline = deadline &+ 3 * max }
+        #endif
         if let idle { deadline = Swift.min(deadline, state.lastSeen &+ idle) }
         if let settle, state.rootSeen != .max { deadline = Swift.min(deadline, state.rootSeen &+ settle) }
         return Swift.min(deadline, state.limitReached)

@@ -4,18 +4,18 @@ import Pipeline
 ///
 /// The file is created exclusively, with its content. From then on nothing that an older owner publishes is visible, unless
 /// it was published before the new owner looked.
-struct Epoch: Sendable, Equatable {
-    var number: UInt64
+package struct Epoch: Sendable, Equatable {
+    package var number: UInt64
     /// Chain of manifests in which the owner publishes (without the writer's number).
-    var incarnation: String
+    package var incarnation: String
     /// What the owner takes over; nil where nothing was published before.
-    var parent: ManifestPosition?
+    package var parent: ManifestPosition?
 
     /// A manifest, and the epoch of the partition's entry in it.
-    struct ManifestPosition: Sendable, Equatable {
-        var chain: String
-        var sequence: UInt64
-        var epoch: UInt64
+    package struct ManifestPosition: Sendable, Equatable {
+        package var chain: String
+        package var sequence: UInt64
+        package var epoch: UInt64
     }
 
     func encoded() -> [UInt8] {
@@ -32,7 +32,7 @@ struct Epoch: Sendable, Equatable {
         return encoder.bytes
     }
 
-    static func decode(_ bytes: [UInt8]) throws(StoreError) -> Epoch {
+    package static func decode(_ bytes: [UInt8]) throws(StoreError) -> Epoch {
         guard bytes.count > 10 else { throw .truncated }
         var trailer = ByteDecoder(bytes[(bytes.count - 8)...])
         let body = bytes[..<(bytes.count - 8)]

@@ -21,6 +21,8 @@ public final class FileDeliveryStore: DeliveryStore {
         var decisionLength: UInt64 = 0
         var firstDecidedAt: Int64 = .max
         var lastDecidedAt: Int64 = .min
+        /// Under which epoch the partitions' blocks in the present decision file were written.
+        var epochs: [PartitionID: UInt64] = [:]
     }
 
     /// A manifest whose rename was begun and not seen to succeed. Readers may have seen it: from then on it must not change,
@@ -44,7 +46,8 @@ public final class FileDeliveryStore: DeliveryStore {
         self.layout = layout
         self.incarnation = incarnation
         self.fileSystem = fileSystem
-        for directory in [layout.epochs, layout.manifests, layout.decisions, layout.segments] {
+        // A file is durable only where the names of all its directories are; the root may be another process's.
+        for directory in [layout.root, layout.epochs, layout.manifests, layout.decisions, layout.segments] {
             try fileSystem.createDirectory(directory)
         }
     }
@@ -58,39 +61,75 @@ public final class FileDeliveryStore: DeliveryStore {
         try fileSystem.createDirectory(directory)
         while true {
             let newest = try newestEpoch(in: directory)
-            let found = try newest.map { try lastEntry(of: partition, epoch: $0) } ?? nil
+            let found = try newest.map { try lastEntry(of: partition, epoch: $0, in: directory) } ?? nil
+            // What we build on must be durable. Its owner may have died between the rename and the sync.
+            #if TAILRACE_MUTATIONS
+                let syncedChain = ProtocolMutation.active == .takeOverNotSynced ? nil : found?.position.chain
+            #else
+                let syncedChain = found?.position.chain
+            #endif
+            if let syncedChain { try fileSystem.syncDirectory(layout.manifests + "/" + syncedChain) }
             let number = (newest?.number ?? 0) + 1
             let epoch = Epoch(number: number, incarnation: incarnation, parent: found?.position)
             // Of two workers that want the same number one succeeds; the other looks again.
-            if try fileSystem.createExclusively(epoch.encoded(), at: directory + "/" + Self.padded(number)) {
-                return RestoredTask(epoch: number, entry: found?.entry)
+            guard try fileSystem.createExclusively(epoch.encoded(), at: directory + "/" + Self.padded(number)) else {
+                #if TAILRACE_MUTATIONS
+                    if ProtocolMutation.active == .epochNotExclusive {
+                        return RestoredTask(epoch: number, entry: found?.entry)
+                    }
+                #endif
+                continue
             }
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .takeOverLooksOnce {
+                    return RestoredTask(epoch: number, entry: found?.entry)
+                }
+            #endif
+            // The owner before may have published between our look and our epoch. It looks at the epochs after its rename, we
+            // look at the manifests after our epoch: one of us sees the other. If it is we, another epoch continues there.
+            let position = try newest.map { try lastEntry(of: partition, epoch: $0, in: directory)?.position } ?? nil
+            if position == found?.position { return RestoredTask(epoch: number, entry: found?.entry) }
         }
     }
 
     private func newestEpoch(in directory: String) throws -> Epoch? {
         guard let name = try Self.epochNames(fileSystem.list(directory)).last else { return nil }
+        return try readEpoch(directory + "/" + name)
+    }
+
+    private func readEpoch(_ path: String) throws -> Epoch {
         do {
-            return try Epoch.decode(try fileSystem.read(directory + "/" + name))
+            return try Epoch.decode(try fileSystem.read(path))
         } catch let error as StoreError {
-            throw StageError("epoch file \(directory)/\(name) cannot be read: \(error)")
+            throw StageError("epoch file \(path) cannot be read: \(error)")
         }
     }
 
+    private func readEpochIfPresent(_ path: String) throws -> Epoch? {
+        do {
+            return try readEpoch(path)
+        } catch let error as FileError where error.code == ENOENT {
+            return nil
+        }
+    }
+
+    private typealias FoundEntry = (entry: TaskEntry, position: Epoch.ManifestPosition)
+
     /// The newest undamaged entry of a partition that its owner of this epoch published, or what that owner took over.
-    private func lastEntry(
-        of partition: PartitionID, epoch: Epoch
-    ) throws -> (entry: TaskEntry, position: Epoch.ManifestPosition)? {
-        for chain in try fileSystem.list(layout.manifests) where chain.hasPrefix(epoch.incarnation + "-") {
-            for name in try Self.manifestNames(fileSystem.list(layout.manifests + "/" + chain)).reversed() {
-                guard let manifest = try readManifest(chain: chain, name: name) else { continue }
-                guard let entry = manifest.entries.first(where: { $0.partition == partition }) else { continue }
-                if entry.epoch != epoch.number { break }
-                return (
-                    entry,
-                    Epoch.ManifestPosition(chain: chain, sequence: manifest.sequence, epoch: epoch.number)
-                )
+    private func lastEntry(of partition: PartitionID, epoch: Epoch, in directory: String) throws -> FoundEntry? {
+        if let own = try lastOwnEntry(of: partition, epoch: epoch) { return own }
+        // An owner that published nothing changed nothing. What its predecessors published after it looked counts: it may
+        // have died before it looked again.
+        var number = epoch.number - 1
+        let oldest = max(1, epoch.parent?.epoch ?? 1)
+        while number >= oldest {
+            // Epochs that nobody needs any more are removed, long after their owners could have published.
+            if let predecessor = try readEpochIfPresent(directory + "/" + Self.padded(number)),
+                let own = try lastOwnEntry(of: partition, epoch: predecessor)
+            {
+                if number > oldest || own.position.sequence >= epoch.parent?.sequence ?? 0 { return own }
             }
+            number -= 1
         }
         guard let parent = epoch.parent else { return nil }
         guard let manifest = try readManifest(chain: parent.chain, name: Self.manifestName(parent.sequence)),
@@ -103,12 +142,36 @@ public final class FileDeliveryStore: DeliveryStore {
         return (entry, parent)
     }
 
-    /// Nil for a damaged manifest: a torn write before the rename leaves none, but disks fail.
+    /// The newest undamaged entry that the owner of this epoch published.
+    private func lastOwnEntry(of partition: PartitionID, epoch: Epoch) throws -> FoundEntry? {
+        for chain in try fileSystem.list(layout.manifests) where chain.hasPrefix(epoch.incarnation + "-") {
+            for name in try Self.manifestNames(fileSystem.list(layout.manifests + "/" + chain)).reversed() {
+                guard let manifest = try readManifest(chain: chain, name: name) else { continue }
+                guard let entry = manifest.entries.first(where: { $0.partition == partition }) else { continue }
+                if entry.epoch > epoch.number { continue }
+                if entry.epoch < epoch.number { break }
+                return (
+                    entry,
+                    Epoch.ManifestPosition(chain: chain, sequence: manifest.sequence, epoch: epoch.number)
+                )
+            }
+        }
+        return nil
+    }
+
+    /// Nil for a damaged or missing manifest: a torn write before the rename leaves none, but disks fail. A disk that does
+    /// not answer at present is no reason to go back to an older one.
     ///
-    /// - Throws: for one that a newer program wrote. To go back to one before it would store everything since then twice.
+    /// - Throws: also for one that a newer program wrote. To go back to one before it would store everything since then twice.
     private func readManifest(chain: String, name: String) throws -> Manifest? {
         let path = layout.manifests + "/" + chain + "/" + name
-        guard let bytes = try? fileSystem.read(path) else { return nil }
+        let bytes: [UInt8]
+        do throws(FileError) {
+            bytes = try fileSystem.read(path)
+        } catch {
+            if error.code == ENOENT { return nil }
+            throw error
+        }
         do throws(StoreError) {
             return try Manifest.decode(bytes)
         } catch {
@@ -147,7 +210,21 @@ public final class FileDeliveryStore: DeliveryStore {
 
         // 1. What readers will be pointed to.
         var segments: [SegmentReference] = []
-        for flush in group.flushes { segments += try flush.perform() }
+        #if TAILRACE_MUTATIONS
+            var postponed: [any SinkFlush] = []
+            for flush in group.flushes {
+                switch ProtocolMutation.active {
+                case .manifestBeforeSegment where flush is SegmentFlush:
+                    postponed.append(flush)
+                    if let flush = flush as? SegmentFlush { segments.append(try flush.plannedReference()) }
+                case .deadLetterAfterManifest where flush is AppendFlush: postponed.append(flush)
+                case .flushErrorIgnored: segments += (try? flush.perform()) ?? []
+                default: segments += try flush.perform()
+                }
+            }
+        #else
+            for flush in group.flushes { segments += try flush.perform() }
+        #endif
 
         // 2. The decisions that explain it, and that a successor follows.
         let entries = try appendDecisions(group.tasks, writer: writer, chain: &chain)
@@ -174,19 +251,34 @@ public final class FileDeliveryStore: DeliveryStore {
             directory: directory, name: Self.manifestName(chain.sequence), bytes: bytes, entries: owned, chain: chain)
         unconfirmed.withLock { $0[writer] = attempt }
         try fileSystem.renameDurably(path + ".tmp", to: path)
-        accept(attempt, writer: writer)
-        return owned
+        #if TAILRACE_MUTATIONS
+            for flush in postponed { _ = try flush.perform() }
+        #endif
+        return try accept(attempt, writer: writer)
     }
 
-    private func accept(_ attempt: Unconfirmed, writer: Int) {
+    /// The manifest is there. An entry counts as published when its partition has no newer owner even now: a newer one may
+    /// have looked before the manifest was there, and will not see it.
+    private func accept(_ attempt: Unconfirmed, writer: Int) throws -> [TaskEntry] {
+        #if TAILRACE_MUTATIONS
+            let published =
+                try ProtocolMutation.active == .epochNotCheckedAfterRename
+                ? attempt.entries : attempt.entries.filter(isOwned)
+        #else
+            let published = try attempt.entries.filter(isOwned)
+        #endif
         chains.withLock { $0[writer] = attempt.chain }
         unconfirmed.withLock { $0[writer] = nil }
+        return published
     }
 
     /// After a failed rename: the entries of the last attempt if its manifest is there all the same (the rename was done, and
     /// the sync of the directory failed), made durable now; nil if it is not.
     private func confirm(_ writer: Int) throws -> [TaskEntry]? {
         guard let attempt = unconfirmed.withLock({ $0[writer] }) else { return nil }
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .failedRenameForgotten { return nil }
+        #endif
         guard try fileSystem.list(attempt.directory).contains(attempt.name) else {
             unconfirmed.withLock { $0[writer] = nil }
             return nil
@@ -194,12 +286,14 @@ public final class FileDeliveryStore: DeliveryStore {
         let path = attempt.directory + "/" + attempt.name
         try fileSystem.writeDurably(attempt.bytes, to: path + ".tmp")
         try fileSystem.renameDurably(path + ".tmp", to: path)
-        accept(attempt, writer: writer)
-        return attempt.entries
+        return try accept(attempt, writer: writer)
     }
 
     /// Whether the entry's epoch is the partition's newest.
     private func isOwned(_ entry: TaskEntry) throws -> Bool {
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .epochNotChecked { return true }
+        #endif
         let directory = layout.epochs + "/" + Self.directoryName(entry.partition)
         return try Self.epochNames(fileSystem.list(directory)).last == Self.padded(entry.epoch)
     }
@@ -209,9 +303,19 @@ public final class FileDeliveryStore: DeliveryStore {
     ) throws -> [TaskEntry] {
         var group = DecisionGroup(sequence: chain.sequence + 1, blocks: [])
         var partitions: Set<PartitionID> = []
-        if chain.decisionLength >= Self.maximumDecisionFile
+        // A partition that came back under a new epoch must not vouch for what was written under the old one after it was
+        // fenced, so its decisions go to a new file.
+        #if TAILRACE_MUTATIONS
+            let isBack =
+                ProtocolMutation.active == .decisionFileKeptAcrossEpochs
+                ? false : tasks.contains { chain.epochs[$0.entry.partition] ?? $0.entry.epoch != $0.entry.epoch }
+        #else
+            let isBack = tasks.contains { chain.epochs[$0.entry.partition] ?? $0.entry.epoch != $0.entry.epoch }
+        #endif
+        if isBack || chain.decisionLength >= Self.maximumDecisionFile
             || chain.firstDecidedAt != .max && chain.lastDecidedAt - chain.firstDecidedAt > Self.maximumDecisionSpan
         {
+            chain.epochs = [:]
             chain.decisionFile += 1
             chain.decisionLength = 0
             chain.firstDecidedAt = .max
@@ -220,6 +324,7 @@ public final class FileDeliveryStore: DeliveryStore {
         for task in tasks {
             for lane in task.decisions where !lane.isEmpty {
                 partitions.insert(task.entry.partition)
+                chain.epochs[task.entry.partition] = task.entry.epoch
                 for record in lane.records {
                     chain.firstDecidedAt = min(chain.firstDecidedAt, record.decidedAt)
                     chain.lastDecidedAt = max(chain.lastDecidedAt, record.decidedAt)
@@ -230,6 +335,9 @@ public final class FileDeliveryStore: DeliveryStore {
                         records: lane.records, lateSpans: lane.lateSpans, policyNames: lane.policyNames))
             }
         }
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .decisionsNotWritten { group.blocks = [] }
+        #endif
         if !group.blocks.isEmpty {
             let length = chain.decisionLength
             do throws(FileError) {
@@ -283,7 +391,7 @@ public final class FileDeliveryStore: DeliveryStore {
 
     /// A directory name for a partition: bytes other than letters, digits, `.`, `_` and `-` are written as %XX. Of a name that
     /// would be too long the end is replaced by a hash of the whole.
-    static func directoryName(_ partition: PartitionID) -> String {
+    package static func directoryName(_ partition: PartitionID) -> String {
         let number = String(partition.partition)
         let name = [partition.cluster, partition.topic].map(escaped).joined(separator: "~")
         if name.utf8.count + 1 + number.utf8.count <= longestDirectoryName { return name + "~" + number }
@@ -308,7 +416,7 @@ public final class FileDeliveryStore: DeliveryStore {
         return String(repeating: "0", count: max(0, 12 - digits.count)) + digits
     }
 
-    static func manifestName(_ sequence: UInt64) -> String { padded(sequence) + ".manifest" }
+    package static func manifestName(_ sequence: UInt64) -> String { padded(sequence) + ".manifest" }
 
     static func manifestNames(_ names: [String]) -> [String] { names.filter { $0.hasSuffix(".manifest") } }
 

@@ -185,6 +185,12 @@ public final class StoreCatalog: Sendable {
                         limits[partition] =
                             state.partitions[FileDeliveryStore.directoryName(partition)]?.acceptedEpochs() ?? [:]
                     }
+                    #if TAILRACE_MUTATIONS
+                        if ProtocolMutation.active == .readerAcceptsAnyEpoch {
+                            partitions.insert(partition)
+                            continue
+                        }
+                    #endif
                     guard let limit = limits[partition]?[epoch] else { continue }
                     if limit.accepts(chain: name, sequence: sequence) { partitions.insert(partition) }
                 }

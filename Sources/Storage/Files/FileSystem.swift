@@ -26,6 +26,8 @@ public protocol FileSystem: Sendable {
     func list(_ directory: String) throws(FileError) -> [String]
     func createDirectory(_ path: String) throws(FileError)
     func remove(_ path: String) throws(FileError)
+    /// Makes the names in a directory durable: also those that another process has put there.
+    func syncDirectory(_ path: String) throws(FileError)
     /// Room in the file system that holds a path; nil where it cannot be known.
     func space(_ path: String) -> StoreSpace?
     /// Removes a directory if it is empty; does nothing where it is not, or is gone.

@@ -1,14 +1,29 @@
 import Glibc
 public import Pipeline
+import Synchronization
 
 /// The machine's file system.
 public struct LocalFileSystem: FileSystem {
-    public init() {}
+    private let calls: any SystemCalls
+    private let durable = DurableDirectories()
+
+    /// Directories whose names this process knows to be durable.
+    private final class DurableDirectories: Sendable {
+        let paths = Mutex<Set<String>>([])
+    }
+
+    public init() { calls = KernelCalls() }
+
+    /// Over other system calls than the kernel's: tests crash between any two of them.
+    package init(calls: any SystemCalls) { self.calls = calls }
 
     public func writeDurably(_ bytes: [UInt8], to path: String) throws(FileError) {
         try withFile(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, "write") { descriptor throws(FileError) in
             try writeAll(bytes, descriptor, path)
-            if fdatasync(descriptor) != 0 { throw failure("sync", path) }
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .contentsNotSynced { return }
+            #endif
+            if calls.syncData(descriptor) != 0 { throw failure("sync", path) }
         }
     }
 
@@ -17,33 +32,44 @@ public struct LocalFileSystem: FileSystem {
     ) throws(FileError) {
         let mode: mode_t = isPrivate ? 0o600 : 0o644
         try withFile(path, O_WRONLY | O_CREAT | O_CLOEXEC, "append to", mode: mode) { descriptor throws(FileError) in
-            var information = stat()
-            if fstat(descriptor, &information) != 0 { throw failure("look at", path) }
+            let size = calls.size(descriptor)
+            if size < 0 { throw failure("look at", path) }
             // Cutting would fill the gap with zeros, which no reader could tell from data.
-            guard UInt64(information.st_size) >= offset else {
+            guard UInt64(size) >= offset else {
                 throw FileError(
                     operation: "append to", path: path, code: EINVAL,
-                    explanation: "it has \(information.st_size) bytes, \(offset) were written before")
+                    explanation: "it has \(size) bytes, \(offset) were written before")
             }
-            if ftruncate(descriptor, off_t(offset)) != 0 { throw failure("cut", path) }
-            if lseek(descriptor, off_t(offset), SEEK_SET) < 0 { throw failure("seek in", path) }
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .tornAppendNotCut {
+                    _ = calls.seek(descriptor, size)
+                    try writeAll(bytes, descriptor, path)
+                    _ = calls.syncData(descriptor)
+                    return
+                }
+            #endif
+            if calls.truncate(descriptor, Int64(clamping: offset)) != 0 { throw failure("cut", path) }
+            if calls.seek(descriptor, Int64(clamping: offset)) < 0 { throw failure("seek in", path) }
             try writeAll(bytes, descriptor, path)
-            if fdatasync(descriptor) != 0 { throw failure("sync", path) }
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .appendNotSynced { return }
+            #endif
+            if calls.syncData(descriptor) != 0 { throw failure("sync", path) }
         }
         // The name of a new file is made durable too: a manifest will count on it.
         if offset == 0 { try syncDirectory(of: path) }
     }
 
     public func renameDurably(_ from: String, to: String) throws(FileError) {
-        if rename(from, to) != 0 { throw failure("rename", from) }
+        if calls.rename(from, to) != 0 { throw failure("rename", from) }
         try syncDirectory(of: to)
     }
 
     public func createExclusively(_ bytes: [UInt8], at path: String) throws(FileError) -> Bool {
-        let temporary = "\(path).\(getpid()).\(UInt32.random(in: 0 ... .max)).tmp"
+        let temporary = "\(path).\(calls.uniqueName()).tmp"
         try writeDurably(bytes, to: temporary)
-        defer { unlink(temporary) }
-        if link(temporary, path) != 0 {
+        defer { _ = calls.unlink(temporary) }
+        if calls.link(temporary, path) != 0 {
             if errno == EEXIST { return false }
             throw failure("create", path)
         }
@@ -62,7 +88,9 @@ public struct LocalFileSystem: FileSystem {
         try withFile(path, O_RDONLY | O_CLOEXEC, "read") { descriptor throws(FileError) in
             while filled < count {
                 let taken = bytes.withUnsafeMutableBytes {
-                    pread(descriptor, $0.baseAddress! + filled, count - filled, off_t(offset) + off_t(filled))
+                    calls.read(
+                        descriptor, UnsafeMutableRawBufferPointer(rebasing: $0[filled...]),
+                        Int64(clamping: offset) + Int64(filled))
                 }
                 if taken < 0 {
                     if errno == EINTR { continue }
@@ -77,54 +105,48 @@ public struct LocalFileSystem: FileSystem {
     }
 
     public func size(_ path: String) throws(FileError) -> UInt64 {
-        var information = stat()
-        if stat(path, &information) != 0 { throw failure("look at", path) }
-        return UInt64(information.st_size)
+        let size = calls.size(path: path)
+        if size < 0 { throw failure("look at", path) }
+        return UInt64(size)
     }
 
     public func space(_ path: String) -> StoreSpace? {
-        var information = statvfs()
-        guard statvfs(path, &information) == 0, information.f_blocks > 0 else { return nil }
-        let block = UInt64(information.f_frsize)
-        return StoreSpace(
-            freeBytes: UInt64(information.f_bavail) &* block, totalBytes: UInt64(information.f_blocks) &* block)
+        calls.space(path)
     }
 
     public func list(_ directory: String) throws(FileError) -> [String] {
-        guard let stream = opendir(directory) else {
+        guard let names = calls.names(directory) else {
             if errno == ENOENT { return [] }
             throw failure("list", directory)
-        }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while true {
-            errno = 0
-            guard let entry = readdir(stream) else {
-                // A list that ends too early would hide the newest manifest.
-                if errno != 0 { throw failure("list", directory) }
-                break
-            }
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
-            }
-            if name != "." && name != ".." { names.append(name) }
         }
         return names.sorted()
     }
 
     public func createDirectory(_ path: String) throws(FileError) {
-        if mkdir(path, 0o755) == 0 { return try syncDirectory(of: path) }
-        if errno == EEXIST { return }
+        if calls.makeDirectory(path, 0o755) == 0 { return try syncDirectory(of: path) }
+        if errno == EEXIST {
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .foundDirectoryNotSynced { return }
+            #endif
+            // Whoever made it may have died before its name was durable.
+            do throws(FileError) {
+                try syncDirectory(of: path)
+            } catch {
+                // Somebody else's directory, above the store: it was there before us.
+                if error.code != EACCES { throw error }
+            }
+            return
+        }
         guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
             throw failure("create directory", path)
         }
         try createDirectory(String(path[..<slash]))
-        if mkdir(path, 0o755) != 0 && errno != EEXIST { throw failure("create directory", path) }
+        if calls.makeDirectory(path, 0o755) != 0 && errno != EEXIST { throw failure("create directory", path) }
         try syncDirectory(of: path)
     }
 
     public func remove(_ path: String) throws(FileError) {
-        if unlink(path) != 0 && errno != ENOENT { throw failure("remove", path) }
+        if calls.unlink(path) != 0 && errno != ENOENT { throw failure("remove", path) }
     }
 
     public func removeEmptyDirectory(_ path: String) throws(FileError) {
@@ -137,20 +159,34 @@ public struct LocalFileSystem: FileSystem {
         _ path: String, _ flags: Int32, _ operation: String, mode: mode_t = 0o644,
         _ body: (Int32) throws(FileError) -> Void
     ) throws(FileError) {
-        var descriptor = open(path, flags, mode)
-        if descriptor < 0, errno == ENOENT, flags & O_CREAT != 0, let slash = path.lastIndex(of: "/") {
-            try createDirectory(String(path[..<slash]))
-            descriptor = open(path, flags, mode)
+        var descriptor: Int32 = -1
+        if flags & O_CREAT != 0, let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+            // A file is durable only where its directory is, and another process may have made that and died, or this one
+            // may have failed to sync it.
+            let directory = String(path[..<slash])
+            if !durable.paths.withLock({ $0.contains(directory) }) {
+                try createDirectory(directory)
+                durable.paths.withLock { _ = $0.insert(directory) }
+            }
+            descriptor = calls.open(path, flags, mode)
+            if descriptor < 0, errno == ENOENT {
+                try createDirectory(directory)
+                descriptor = calls.open(path, flags, mode)
+            }
+        } else {
+            descriptor = calls.open(path, flags, mode)
         }
         guard descriptor >= 0 else { throw failure(operation, path) }
-        defer { close(descriptor) }
+        defer { calls.close(descriptor) }
         try body(descriptor)
     }
 
     private func writeAll(_ bytes: [UInt8], _ descriptor: Int32, _ path: String) throws(FileError) {
         var written = 0
         while written < bytes.count {
-            let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress! + written, bytes.count - written) }
+            let count = bytes.withUnsafeBytes {
+                calls.write(descriptor, UnsafeRawBufferPointer(rebasing: $0[written...]))
+            }
             if count < 0 {
                 if errno == EINTR { continue }
                 throw failure("write", path)
@@ -161,11 +197,18 @@ public struct LocalFileSystem: FileSystem {
 
     /// A new name survives a crash only when its directory was synced too.
     private func syncDirectory(of path: String) throws(FileError) {
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .directoryNotSynced { return }
+        #endif
         let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        let descriptor = open(directory.isEmpty ? "/" : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        try syncDirectory(directory.isEmpty ? "/" : directory)
+    }
+
+    public func syncDirectory(_ directory: String) throws(FileError) {
+        let descriptor = calls.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
         guard descriptor >= 0 else { throw failure("open", directory) }
-        defer { close(descriptor) }
-        if fsync(descriptor) != 0 { throw failure("sync", directory) }
+        defer { calls.close(descriptor) }
+        if calls.sync(descriptor) != 0 { throw failure("sync", directory) }
     }
 
     private func failure(_ operation: String, _ path: String) -> FileError {

@@ -94,6 +94,19 @@ public final class SegmentFlush: SinkFlush {
         }
     }
 
+    #if TAILRACE_MUTATIONS
+        /// What the manifest will say, before there is a file.
+        func plannedReference() throws -> SegmentReference {
+            try state.withLock { state in
+                guard case .pending(let traces) = state else { throw StoreError.truncated }
+                let bytes = try SegmentWriter(traces, compressionLevel: compressionLevel).encode(
+                    path: layout.path(relativePath))
+                return SegmentReference(
+                    path: relativePath, byteCount: UInt64(bytes.count), checksum: Checksum.of(bytes))
+            }
+        }
+    #endif
+
     private func store(_ traces: [KeptTrace]) throws -> SegmentReference {
         let path = layout.path(relativePath)
         let bytes = try SegmentWriter(traces, compressionLevel: compressionLevel).encode(path: path)

@@ -13,12 +13,12 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     private let continuesAfterLoss: Bool
     let waitsForTopic: Bool
     let stopping = Atomic<Bool>(false)
+    private let rejoining = Atomic<Bool>(false)
     let state = Mutex(State())
     /// Set by `run` before the first poll; used by `commit` and `pause` from other threads afterwards.
     private let consumer = Mutex<KafkaConsumer?>(nil)
     private weak var host: (any SourceHost)?
     private var cluster = ""
-    private var ends: [PartitionID: Int64] = [:]
 
     struct State {
         var status = SourceStatus()
@@ -63,6 +63,14 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
 
     public func run(_ host: any SourceHost) throws {
         self.host = host
+        repeat {
+            rejoining.store(false, ordering: .relaxed)
+            try readAsMember(host)
+        } while rejoining.load(ordering: .relaxed) && !stopping.load(ordering: .relaxed)
+    }
+
+    /// Joins the group, reads, and leaves it.
+    private func readAsMember(_ host: any SourceHost) throws {
         let consumer = try KafkaConsumer(configuration)
         for option in consumer.unsupportedOptions { host.log("kafka: \(option)") }
         self.consumer.withLock { $0 = consumer }
@@ -74,7 +82,7 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
         if waitsForTopic { waitForTopic(consumer, host) }
         if stopping.load(ordering: .relaxed) { return }
         try consumer.subscribe(topics: [topic], handler: self)
-        while !stopping.load(ordering: .relaxed) {
+        while !stopping.load(ordering: .relaxed), !rejoining.load(ordering: .relaxed) {
             let result = consumer.poll(maxMessages: 1000, timeoutMs: 100)
             for event in result.events { handle(event, consumer, host) }
             startNewcomers()
@@ -129,10 +137,7 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
                     of: KafkaPartition(topic: partition.topic, partition: partition.partition))
             else { continue }
             lag[partition] = max(0, end.high - offset)
-            if offset >= end.high, ends[partition] != offset {
-                ends[partition] = offset
-                host.reachedEnd(partition)
-            }
+            if offset >= end.high { host.reachedEnd(partition) }
         }
         state.withLock { $0.status.lag = lag }
     }
@@ -187,7 +192,6 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
         guard let host else { return [:] }
         do {
             let starts = try host.assign(partitions.map(id))
-            ends = [:]
             newcomers.formUnion(partitions.map(id))
             unpositioned.formUnion(partitions.map(id).filter { starts[$0] == nil })
             state.withLock { state in
@@ -234,6 +238,8 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
         state.withLock { $0.paused.formUnion(partitions) }
         change(partitions) { try $0.pause($1) }
     }
+
+    public func rejoin() { rejoining.store(true, ordering: .relaxed) }
 
     /// What waits for other partitions goes on waiting.
     public func resume(_ partitions: [PartitionID]) {

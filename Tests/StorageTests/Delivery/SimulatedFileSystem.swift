@@ -166,6 +166,8 @@ final class SimulatedFileSystem: FileSystem {
         state.withLock { _ = $0.directories.insert(path) }
     }
 
+    func syncDirectory(_ path: String) throws(FileError) { try step("sync", path) }
+
     func remove(_ path: String) throws(FileError) {
         try step("remove", path)
         state.withLock { $0.files[path] = nil }

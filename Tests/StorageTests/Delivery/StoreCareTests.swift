@@ -414,4 +414,5 @@ final class CountingFileSystem: FileSystem {
 
     func createDirectory(_ path: String) throws(FileError) { try files.createDirectory(path) }
     func remove(_ path: String) throws(FileError) { try files.remove(path) }
+    func syncDirectory(_ path: String) throws(FileError) { try files.syncDirectory(path) }
 }

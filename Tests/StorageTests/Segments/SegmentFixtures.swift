@@ -101,6 +101,8 @@ final class MemoryFileSystem: FileSystem {
 
     func list(_ directory: String) throws(FileError) -> [String] { [] }
     func createDirectory(_ path: String) throws(FileError) {}
+    func syncDirectory(_ path: String) throws(FileError) {}
+
     func remove(_ path: String) throws(FileError) { try perform("remove", path) { $0.files[path] = nil } }
 }
 

@@ -1,0 +1,92 @@
+import Pipeline
+import Storage
+import TraceModel
+
+/// Checks when all faults are over and everything has drained.
+extension Oracle {
+    /// Everything that was appended is done, durably.
+    var isDrained: Bool {
+        world.partitions.allSatisfy { partition in
+            guard let log = world.broker.logs[partition], !log.records.isEmpty else { return true }
+            // Records that retention took before they were read again are nobody's any more.
+            let rest = log.firstIndex(from: max(log.start, newest[partition]?.low ?? 0))
+            return rest == log.records.count
+        }
+    }
+
+    /// What is still owed, for the message.
+    var debts: String {
+        world.partitions.compactMap { partition in
+            guard let log = world.broker.logs[partition], !log.records.isEmpty else { return nil }
+            let low = newest[partition]?.low
+            return low == log.end ? nil : "\(partition) at \(low.map(String.init) ?? "nothing") of \(log.end)"
+        }.joined(separator: ", ")
+    }
+
+    /// I1, I2, I5, I14, I18: every copy is in exactly one place.
+    func checkEnd() {
+        deadLetters.refresh(world.disk)
+        for partition in world.partitions {
+            for record in world.broker.logs[partition]?.records ?? [] where record.spans.isEmpty {
+                let place = DeadLetterImage.Place(
+                    partition: partition.partition, offset: record.offset, span: nil)
+                if !deadLetters.places.contains(place), !isLost(partition, record.offset) {
+                    violated(.poisonRecord, "\(partition)@\(record.offset) is unreadable and in no dead letter")
+                }
+            }
+        }
+        for copy in world.workload.spans where copy.offset >= 0 { checkEnd(of: copy) }
+        if world.plan.isReproducible { checkAgainstReference() }
+    }
+
+    private func checkEnd(of copy: ProducedSpan) {
+        if copy.isBad {
+            let place = DeadLetterImage.Place(
+                partition: copy.partition.partition, offset: copy.offset, span: copy.index)
+            if !deadLetters.places.contains(place), !isLost(copy) {
+                violated(.poisonRecord, "span \(describe(copy)) is bad and in no dead letter")
+            }
+            return
+        }
+        let times = stored[copy.number, default: 0]
+        if times > 1 { violated(.noReplayDoubling, "span \(describe(copy)) is stored \(times) times") }
+        if isSettled(copy) || isLost(copy) { return }
+        if copy.offset < world.broker.logs[copy.partition]?.start ?? 0 {
+            return violated(.lossIsReported, "span \(describe(copy)) was removed from the log, and nobody said so")
+        }
+        let siblings = (copiesOfTrace[copy.identity.traceID] ?? []).map(span)
+        let hasSibling = siblings.contains {
+            $0.identity.spanID == copy.identity.spanID && $0.identity != copy.identity
+                && stored[$0.number, default: 0] > 0
+        }
+        violated(
+            hasSibling ? .upstreamDuplicates : .noLoss,
+            "span \(describe(copy)) is neither stored nor dropped"
+                + (hasSibling ? "; one of another kind is stored" : ""))
+    }
+
+    /// I13: the log alone, read at once, gives the decisions that all the histories of faults gave.
+    private func checkAgainstReference() {
+        do {
+            for partition in world.partitions {
+                for record in try ReferenceRun.decisions(world, partition) {
+                    guard let found = decisions[record.traceID]?.first else {
+                        violated(.catchUpEquivalence, "trace \(name(record.traceID)) has no decision")
+                        continue
+                    }
+                    if found.isKept != record.isKept || found.spanCount != record.spanCount
+                        || found.decidedAt != record.decidedAt || found.trigger != record.trigger
+                    {
+                        violated(
+                            .catchUpEquivalence,
+                            "trace \(name(record.traceID)) was decided with \(found.spanCount) spans at "
+                                + "\(found.decidedAt) (\(found.trigger.name)); a replay of the log decides with "
+                                + "\(record.spanCount) at \(record.decidedAt) (\(record.trigger.name))")
+                    }
+                }
+            }
+        } catch {
+            violated(.catchUpEquivalence, "the log cannot be replayed: \(error)")
+        }
+    }
+}

@@ -1,0 +1,186 @@
+import Pipeline
+import Storage
+import TraceModel
+
+/// Knows every span that was produced and watches what becomes of it: the invariants I1 to I20, each checked as soon as it
+/// can be.
+///
+/// It reads the disk itself, and what the disk would be after a power failure; of the production code it uses only the
+/// decoders of manifests, epochs and segments, and holds `StoreCatalog`'s view against its own.
+final class Oracle {
+    unowned let world: Simulation
+    let image: StoreImage
+    private var catalog: StoreCatalog
+    private let fileSystem: LocalFileSystem
+    var deadLetters = DeadLetterImage()
+
+    /// How often each copy is visible.
+    var stored: [Int: Int] = [:]
+    /// Decisions of published groups, by trace.
+    var decisions: [TraceID: [DecisionRecord]] = [:]
+    private(set) var accepted: Set<StoreImage.AcceptedKey> = []
+    private var applied: [StoreImage.AcceptedKey: (rows: [StoreImage.Row], decisions: [DecisionRecord])] = [:]
+    /// The newest entry of each partition that counts.
+    var newest: [PartitionID: TaskEntry] = [:]
+    /// Everything below was found settled.
+    var settledBelow: [PartitionID: Int64] = [:]
+    /// Groups by the manifest that made them visible.
+    private var groups: [StoreImage.ManifestKey: CommitGroup] = [:]
+    /// Groups at the writers, by chain.
+    var underWay: [String: (group: CommitGroup, since: Int64)] = [:]
+    var acknowledgedManifests: Set<StoreImage.AcceptedKey> = []
+    /// The highest watermark that a worker was told is durable.
+    var acknowledgedLow: [PartitionID: Int64] = [:]
+    var owners: [PartitionID: [UInt64: String]] = [:]
+    /// Partitions that a process let go, and has not taken again.
+    var released: [String: Set<PartitionID>] = [:]
+    var losses: [PartitionID: [Range<Int64>]] = [:]
+    /// Copies by trace and by identity.
+    private(set) var copiesOfTrace: [TraceID: [Int]] = [:]
+    private(set) var copiesOfIdentity: [ProducedSpan.Identity: [Int]] = [:]
+    var failingSince: [String: Int64] = [:]
+
+    init(world: Simulation, fileSystem: LocalFileSystem) {
+        self.world = world
+        self.fileSystem = fileSystem
+        image = StoreImage(disk: world.disk, fileSystem: fileSystem, partitions: world.partitions)
+        catalog = StoreCatalog(layout: Simulation.layout, fileSystem: fileSystem)
+        for span in world.workload.spans where !span.isBad {
+            copiesOfTrace[span.identity.traceID, default: []].append(span.number)
+            copiesOfIdentity[span.identity, default: []].append(span.number)
+        }
+    }
+
+    func violated(_ invariant: Invariant, _ explanation: String) { world.violated(invariant, explanation) }
+
+    func span(_ number: Int) -> ProducedSpan { world.workload.spans[number] }
+
+    // MARK: - The store changes
+
+    /// A manifest or an epoch file has appeared under its name.
+    func changed(_ path: String) {
+        let before = image.manifests
+        if let key = image.load(path) {
+            // A new owner may build on what it saw.
+            if let old = before[key], old != image.manifests[key] {
+                violated(.fencing, "manifest \(key.chain)/\(key.sequence) was there and is another one now")
+            }
+            if let group = underWay[key.chain]?.group { groups[key] = group }
+            checkFiles(of: key)
+        }
+        follow()
+    }
+
+    /// The disk is as the power failure left it.
+    func powerFailed() {
+        image.reload()
+        catalog = StoreCatalog(layout: Simulation.layout, fileSystem: fileSystem)
+        underWay = [:]
+        failingSince = [:]
+        for key in acknowledgedManifests where image.manifests[key.manifest] == nil && accepted.contains(key) {
+            violated(.manifestNamesWholeFiles, "manifest \(key.manifest) was acknowledged and is gone")
+        }
+        for (key, manifest) in image.manifests {
+            for segment in manifest.segments where !isWhole(segment, durable: true) {
+                violated(.manifestNamesWholeFiles, "\(segment.path) of \(key) is gone or damaged")
+            }
+        }
+        follow()
+    }
+
+    /// Works out what counts now, and checks what is new.
+    private func follow() {
+        let now = image.accepted()
+        let gone = accepted.subtracting(now)
+        let new = now.subtracting(accepted)
+        accepted = now
+        for key in gone { apply(key, -1) }
+        for key in new { apply(key, 1) }
+        for partition in Set(gone.map(\.partition)) { settledBelow[partition] = nil }
+        for partition in Set(gone.map(\.partition)).union(new.map(\.partition)) {
+            let before = newest[partition]
+            newest[partition] = newestEntry(partition)
+            if gone.contains(where: { $0.partition == partition }) { continue }
+            if let before, let after = newest[partition], after.low < before.low {
+                violated(.watermark, "the watermark of \(partition) went back from \(before.low) to \(after.low)")
+            }
+        }
+        deadLetters.refresh(world.disk)
+        for key in new.sorted(by: { $0.partition < $1.partition }) { check(new: key) }
+        checkCatalog()
+    }
+
+    private func newestEntry(_ partition: PartitionID) -> TaskEntry? {
+        let keys = accepted.filter { $0.partition == partition }
+        return keys.compactMap { key in image.entry(key).map { ($0, key.manifest.sequence) } }
+            .max { ($0.0.epoch, $0.1) < ($1.0.epoch, $1.1) }?.0
+    }
+
+    /// Adds or takes away what an entry makes visible. What it was is remembered: the files may be gone by then.
+    private func apply(_ key: StoreImage.AcceptedKey, _ sign: Int) {
+        let contents = applied[key] ?? (rows(of: key), decisions(of: key))
+        applied[key] = sign > 0 ? contents : nil
+        world.note(
+            "\(sign > 0 ? "visible" : "invisible"): \(key.partition) in \(key.manifest.chain)/\(key.manifest.sequence), "
+                + "epoch \(image.entry(key)?.epoch ?? 0), low \(image.entry(key)?.low ?? 0), spans "
+                + "\(rows(of: key).flatMap(\.copies)), decisions "
+                + "\(decisions(of: key).map { name($0.traceID) + ($0.isKept ? "+" : "-") })")
+        for row in contents.rows { for copy in row.copies { stored[copy, default: 0] += sign } }
+        for record in contents.decisions {
+            if sign > 0 {
+                decisions[record.traceID, default: []].append(record)
+            } else if let index = decisions[record.traceID]?.lastIndex(of: record) {
+                decisions[record.traceID]?.remove(at: index)
+            }
+        }
+    }
+
+    func rows(of key: StoreImage.AcceptedKey) -> [StoreImage.Row] {
+        var list: [StoreImage.Row] = []
+        for segment in image.manifests[key.manifest]?.segments ?? [] {
+            do {
+                list += try image.rows(of: segment).filter { $0.partition == key.partition }
+            } catch {
+                violated(.manifestNamesWholeFiles, "\(segment.path) cannot be read: \(error)")
+            }
+        }
+        return list
+    }
+
+    func decisions(of key: StoreImage.AcceptedKey) -> [DecisionRecord] {
+        guard let group = groups[key.manifest] else { return [] }
+        return group.tasks.first { $0.entry.partition == key.partition }?.decisions.flatMap(\.records) ?? []
+    }
+
+    // MARK: - Readers
+
+    /// The production reader sees what counts, no more and no less.
+    private func checkCatalog() {
+        do {
+            var expected: Set<String> = []
+            for key in accepted {
+                for segment in image.manifests[key.manifest]?.segments ?? [] {
+                    expected.insert("\(segment.path) \(key.partition)")
+                }
+            }
+            var found: Set<String> = []
+            for segment in try catalog.refresh() {
+                for partition in segment.acceptedPartitions { found.insert("\(segment.reference.path) \(partition)") }
+            }
+            if let surplus = found.subtracting(expected).min() {
+                violated(.fencing, "a reader sees \(surplus), which no rightful owner published")
+            }
+            if let missing = expected.subtracting(found).min() {
+                violated(.noLoss, "a reader does not see \(missing)")
+            }
+        } catch {
+            violated(.manifestNamesWholeFiles, "a reader cannot read the store: \(error)")
+        }
+    }
+
+    func isWhole(_ segment: SegmentReference, durable: Bool) -> Bool {
+        let path = Simulation.layout.path(segment.path)
+        guard let bytes = durable ? world.disk.durableContents(path) : world.disk.contents(path) else { return false }
+        return UInt64(bytes.count) == segment.byteCount && Checksum.of(bytes) == segment.checksum
+    }
+}

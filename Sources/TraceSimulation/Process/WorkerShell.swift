@@ -1,0 +1,99 @@
+import Pipeline
+
+/// The simulated shell of one worker thread: what `WorkerThread` is in a real process.
+final class WorkerShell {
+    let core: WorkerCore
+    let writer: SimulatedWriter
+    let index: Int
+    private unowned let process: SimulatedProcess
+    private let settings: WorkerSettings
+    /// Called when the revoke under way is done.
+    private var whenRevoked: (([PartitionID: CommittedOffset]) -> Void)?
+
+    init(
+        process: SimulatedProcess, index: Int, plan: PipelinePlan, sinks: WorkerSinks, store: ObservedStore,
+        environment: StageEnvironment
+    ) {
+        self.process = process
+        self.index = index
+        writer = SimulatedWriter(process: process, store: store, index: index)
+        var settings = WorkerSettings()
+        settings.threads = process.world.plan.threads
+        settings.flushInterval = process.world.plan.flushInterval
+        settings.idleClock = process.world.plan.idleClock
+        settings.revokeDeadline = process.world.plan.revokeDeadline
+        settings.memoryBudget = process.world.plan.memoryBudget
+        self.settings = settings
+        var environment = environment
+        environment.worker = index
+        core = WorkerCore(
+            index: index, plan: plan, settings: settings, environment: environment, sinks: sinks, store: store,
+            control: process,
+            writer: writer, at: process.time)
+        writer.shell = self
+    }
+
+    var isRevoking: Bool { whenRevoked != nil }
+
+    /// A thread that waits for its writer does nothing else.
+    func upkeep() {
+        guard !isRevoking else { return }
+        var isRenewed = false
+        process.atomically { isRenewed = core.upkeep(at: process.time) }
+        process.world.oracle.check(self, of: process, afterUpkeep: isRenewed)
+    }
+
+    func assign(_ partition: PartitionID, _ restored: RestoredTask, _ taskPlan: TaskPlan, startOffset: Int64) {
+        process.atomically {
+            core.assign(
+                partition, restored, taskPlan, SimulatedPipeline.taskSettings, startOffset: startOffset,
+                at: process.time)
+        }
+    }
+
+    func process(_ batch: SimulatedBatch) {
+        process.atomically { core.process(batch, at: process.time) }
+        batch.release()
+        process.world.oracle.check(self, of: process, afterUpkeep: false)
+        upkeep()
+    }
+
+    /// Takes over another plan between two batches.
+    func reload(_ plan: PipelinePlan, _ taskPlan: TaskPlan) {
+        let source = SimulatedPipeline.taskSettings.sourceName
+        process.atomically {
+            core.reload(
+                PlanReload(
+                    plan: plan, taskPlans: [source: taskPlan], taskSettings: [source: SimulatedPipeline.taskSettings],
+                    settings: settings, madeSinks: [:]))
+        }
+        process.world.oracle.check(self, of: process, afterUpkeep: false)
+    }
+
+    // MARK: - Revoke
+
+    func revoke(
+        _ partitions: [PartitionID], lost: Bool, whenDone: @escaping ([PartitionID: CommittedOffset]) -> Void
+    ) {
+        whenRevoked = whenDone
+        core.beginRevoke(partitions, lost: lost, at: process.time)
+        if let deadline = core.revokeDeadline {
+            process.after(max(0, deadline * 1000 - process.world.scheduler.now) + 1000) { [self] in continueRevoke() }
+        }
+        continueRevoke()
+    }
+
+    private func continueRevoke() {
+        guard let whenRevoked, process.isAlive else { return }
+        guard let offsets = core.continueRevoke(at: process.time) else { return }
+        self.whenRevoked = nil
+        process.world.oracle.check(self, of: process, afterUpkeep: false)
+        whenRevoked(offsets)
+    }
+
+    /// The writer reports.
+    func finished(_ outcome: PublishOutcome) {
+        core.finished(outcome)
+        if isRevoking { continueRevoke() } else { upkeep() }
+    }
+}

@@ -1,0 +1,30 @@
+import Pipeline
+
+/// Looks for the seeds that find deliberate bugs.
+package enum MutationProof {
+    /// The bugs that can be switched on; empty in release builds.
+    package static var names: [String] {
+        #if TAILRACE_MUTATIONS
+            return ProtocolMutation.allCases.map(\.rawValue)
+        #else
+            return []
+        #endif
+    }
+
+    /// Where bugs that few seeds find were found last: looked at first, to save time. All the others follow.
+    private static let likelySeeds: [String: UInt64] = [
+        "failedRenameForgotten": 102
+    ]
+
+    /// - Returns: the first world that finds the bug, with what it found; nil where none of the seeds does.
+    package static func find(
+        _ mutation: String, seeds: ClosedRange<UInt64>
+    ) -> (world: Reproduction, violation: Violation)? {
+        let likely = likelySeeds[mutation].map { [$0] } ?? []
+        for seed in likely.filter(seeds.contains) + Array(seeds) {
+            let world = Reproduction(seed: seed, mutation: mutation)
+            if let violation = world.run().violation { return (world, violation) }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,15 @@
+/// What a world came to.
+package struct SimulationOutcome: Sendable {
+    package var plan: WorldPlan
+    /// Nil where all invariants held.
+    package var violation: Violation?
+    /// System calls and messages of all workers together.
+    package var steps: Int
+    /// Of every step, its time and its file: equal for equal runs.
+    package var digest: UInt64
+    /// Microseconds.
+    package var virtualTime: Int64
+    package var storedSpans: Int
+    package var decidedTraces: Int
+    package var rebalances: Int
+}
