@@ -54,6 +54,25 @@ final class WorkerProcess {
     /// SIGCONT.
     func thaw() { Glibc.kill(identifier, SIGCONT) }
 
+    /// SIGHUP.
+    func hangUp() { Glibc.kill(identifier, SIGHUP) }
+
+    /// Answer of a POST without a body.
+    func post(_ path: String) throws -> (status: Int, body: String) {
+        guard let url = URL(string: "http://127.0.0.1:\(metricsPort)\(path)") else { throw POSIXError(.EINVAL) }
+        var request = URLRequest(url: url)
+        request.httpMethod = "POST"
+        let done = DispatchSemaphore(value: 0)
+        let answer = Box((status: 0, body: ""))
+        URLSession.shared.dataTask(with: request) { data, response, _ in
+            let status = (response as? HTTPURLResponse)?.statusCode ?? 0
+            answer.update { $0 = (status, String(decoding: data ?? Data(), as: UTF8.self)) }
+            done.signal()
+        }.resume()
+        guard done.wait(timeout: .now() + 30) == .success else { throw POSIXError(.ETIMEDOUT) }
+        return answer.value
+    }
+
     /// SIGTERM; returns the exit code, or the negative signal that ended it.
     func terminate() -> Int32 {
         Glibc.kill(identifier, SIGTERM)

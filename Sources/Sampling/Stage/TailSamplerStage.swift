@@ -132,6 +132,22 @@ public enum TailSamplerStage {
         return SpillDirectory(parent + "/spill")
     }
 
+    /// What a running sampler cannot change, as sentences; empty where the new settings can be taken over.
+    public static func needsRestart(from old: StageSettings, to new: StageSettings) -> [String] {
+        let (before, after) = (windowSettings(old), windowSettings(new))
+        var found: [String] = []
+        func check(_ isSame: Bool, _ key: String) {
+            if !isSame { found.append("stage \(new.name): \(key) changes: restart the worker") }
+        }
+        check(before.buffer == after.buffer, "window.buffer")
+        check(before.spillsAtBudget == after.spillsAtBudget, "window.spill")
+        check(
+            old.object("window").string("spill_directory") == new.object("window").string("spill_directory"),
+            "window.spill_directory")
+        check(before.decisionHorizon == after.decisionHorizon, "decision_horizon")
+        return found
+    }
+
     /// Memory for the windows of a worker, bytes.
     public static func memoryBudget(_ settings: StageSettings) -> Int {
         Int(settings.object("window").size("max_bytes") ?? 2 << 30)

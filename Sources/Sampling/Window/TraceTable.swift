@@ -107,6 +107,9 @@ struct TraceTable: ~Copyable {
         count -= 1
     }
 
+    /// Indices of the traces in the table.
+    var openIndices: [UInt32] { (0..<UInt32(stateCount)).filter { states[Int($0)].generation != 0 } }
+
     /// Whether `index` still belongs to the trace it had at that generation.
     @inline(__always)
     func isCurrent(_ index: UInt32, generation: UInt32) -> Bool {

@@ -8,20 +8,24 @@ import TraceModel
 /// arena and a few accumulators; a dropped trace's bytes are never looked at again.
 /// One instance per task, used by one thread.
 public final class WindowSampler: Sampler {
-    let settings: WindowSettings
-    let policies: PolicyList
-    let policyVersion: UInt32
-    let context: SamplerContext
+    // Changed by a reload only.
+    var settings: WindowSettings
+    var policies: PolicyList
+    var policyVersion: UInt32
+    var context: SamplerContext
+    /// What the policies of before the last reload counted.
+    var earlierCounters: [PolicyCounters] = []
+    let clock: (() -> UInt64)?
     var assembler: TraceAssembler
     var arena: SpanArena
     var runs = RunPool()
     var table = TraceTable()
     var units = UnitTable()
     var memory: DecisionMemory
-    private var wheel: DeadlineWheel
+    var wheel: DeadlineWheel
     private var arrivals = ArrivalQueue()
     /// The last tick whose windows were closed.
-    private var tick: Int64 = .min
+    var tick: Int64 = .min
     private(set) var streamTime: Int64 = .min
     private var openSpans = 0
     /// Reused: units of the record at hand, looked up when the first span needs one.
@@ -29,7 +33,7 @@ public final class WindowSampler: Sampler {
     private var dueEntries: [DeadlineWheel.Entry] = []
     private var closing: [(deadline: Int64, index: UInt32)] = []
     /// The spans of the trace being decided, for policies that ask.
-    private let openSpansView = OpenTraceSpans()
+    let openSpansView = OpenTraceSpans()
 
     /// - Parameters:
     ///   - clock: monotonic nanoseconds, for the metric of policies' time; decisions do not depend on it.
@@ -39,6 +43,7 @@ public final class WindowSampler: Sampler {
         clock: (() -> UInt64)? = nil, spillFiles: (any SpillFileSource)? = nil
     ) {
         self.settings = settings
+        self.clock = clock
         arena = SpanArena(
             spill: spillFiles.map { SpillStore($0, slotSize: SpanArena.chunkSize) },
             // On disk a chunk's memory goes back as soon as the next one is opened.
@@ -190,7 +195,7 @@ public final class WindowSampler: Sampler {
     /// The run whose bytes end where the arena's next bytes go.
     private var lastRunStored = RunPool.none
 
-    private func schedule(_ index: UInt32) {
+    func schedule(_ index: UInt32) {
         // A window closes at the first tick boundary after its deadline: a span that comes at the deadline is in time.
         let due = settings.deadline(of: table[index]).flooredDivision(by: settings.tick) + 1
         let tick = max(due, self.tick + 1)
@@ -491,5 +496,7 @@ public final class WindowSampler: Sampler {
         return gauges
     }
 
-    public var policyCounters: [PolicyCounters] { policies.counters }
+    public var policyCounters: [PolicyCounters] {
+        earlierCounters.isEmpty ? policies.counters : PolicyCounters.sum(earlierCounters, policies.counters)
+    }
 }

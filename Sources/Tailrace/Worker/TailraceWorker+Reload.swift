@@ -1,4 +1,5 @@
 public import Pipeline
+import Sampling
 import Synchronization
 
 /// What became of a request to reload.
@@ -78,6 +79,13 @@ extension TailraceWorker {
         }
         if options.storeDirectory == nil, let path = Self.storePath(of: new), path != storeDirectory {
             found.append("the store moves from \(storeDirectory) to \(path): restart the worker")
+        }
+        for index in new.samplers {
+            let stage = new.stages[index]
+            guard stage.kind == TailSamplerStage.definition.kind, let before = old.stage(named: stage.name),
+                before.kind == stage.kind
+            else { continue }
+            found += TailSamplerStage.needsRestart(from: before.settings, to: stage.settings)
         }
         return found
     }
