@@ -45,6 +45,9 @@ let package = Package(
         .target(name: "Storage", dependencies: ["TraceModel", "OTLP", "Pipeline", "CZstd", "CXXHash"]),
         .target(name: "Query", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage"]),
         .target(name: "DemoTraffic", dependencies: ["TraceModel", "OTLP"]),
+        // Estimates with error bars from sampled traces: arithmetic only, for queries, the command line and the workbench.
+        .target(name: "Estimation"),
+        .target(name: "Workbench", dependencies: ["TraceModel", "OTLP", "Pipeline", "Sampling", "Estimation"]),
         .target(
             name: "Server",
             dependencies: [
@@ -89,6 +92,8 @@ let package = Package(
         .testTarget(
             name: "PipelineTests", dependencies: ["Pipeline", "OTLP", "TraceModel", "Sampling", "Storage", "Tailrace"]),
         .testTarget(name: "SamplingTests", dependencies: ["Sampling", "Pipeline", "OTLP", "TraceModel"]),
+        .testTarget(name: "WorkbenchTests", dependencies: ["Workbench", "Estimation", "Sampling", "Pipeline", "OTLP", "TraceModel"]),
+        .testTarget(name: "EstimationTests", dependencies: ["Estimation"]),
         .testTarget(
             name: "ScrubbingTests", dependencies: ["Scrubbing", "OTLP", .product(name: "Yams", package: "Yams")]),
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Pipeline", "OTLP", "TraceModel", "Sampling"]),

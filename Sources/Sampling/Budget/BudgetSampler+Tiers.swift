@@ -1,0 +1,178 @@
+import Glibc
+
+extension BudgetSampler {
+    // MARK: - Coverage
+
+    /// Keeps one trace of every pair of key and shape that the present coverage window has not seen. Returns what they cost.
+    ///
+    /// Where they are too many, those that will come again wait: they were often seen in the last window, and are as good as
+    /// sure to be kept by a later tier or tick. Where the others alone are too many, coverage is suspended for the tick: they
+    /// are sampled with the rest, with more weight.
+    mutating func cover(capacity: Double, time: Int64) -> Double {
+        guard let settings = settings.coverage else { return 0 }
+        chooseCandidates()
+        guard !candidates.isEmpty else { return 0 }
+        var others = 0.0
+        for plan in plans where plan.tier != .dropRule { others += plan.cost }
+        var total = 0.0
+        for index in candidates.values { total += plans[index].cost }
+        others -= total
+        // What nobody else needs may be used whole.
+        let limit = max(settings.share * capacity, capacity - others)
+        if total <= limit {
+            for index in candidates.values { keepForCoverage(index) }
+            return total
+        }
+        return coverSome(limit: limit, time: time, interval: settings.interval)
+    }
+
+    /// The cheapest trace of each uncovered pair. Costs do not depend on random numbers.
+    private mutating func chooseCandidates() {
+        candidates.removeAll(keepingCapacity: true)
+        for index in plans.indices where plans[index].isUncovered && plans[index].tier != .dropRule {
+            let pair = plans[index].pair
+            if let best = candidates[pair], plans[best].cost <= plans[index].cost { continue }
+            candidates[pair] = index
+        }
+    }
+
+    private mutating func keepForCoverage(_ index: Int) {
+        plans[index].tier = .coverage
+        plans[index].isDecided = true
+        plans[index].isKept = true
+        plans[index].probability = 1
+    }
+
+    private mutating func coverSome(limit: Double, time: Int64, interval: Int64) -> Double {
+        // The tick ended at `time`; a window's last tick has nothing left.
+        let shareLeft = Double(interval - ((time - 1) - (time - 1).flooredDivision(by: interval) * interval + 1)) / Double(interval)
+        let sorted = candidates.values.sorted {
+            plans[$0].pairPrevious == plans[$1].pairPrevious ? $0 < $1 : plans[$0].pairPrevious < plans[$1].pairPrevious
+        }
+        // An oversize trace is for the tiers that can decide it with a probability.
+        let eligible = sorted.filter { plans[$0].cost <= limit / 2 }
+        let urgent = eligible.filter { Double(plans[$0].pairPrevious) * shareLeft < 8 }
+        let urgentCost = urgent.reduce(0) { $0 + plans[$1].cost }
+        guard urgentCost <= limit else {
+            counters.coverageSuspendedTicks &+= 1
+            for index in urgent { plans[index].multiplier *= plans[index].isNewShape ? 4 : 2 }
+            return 0
+        }
+        var used = 0.0
+        for index in eligible where used + plans[index].cost <= limit {
+            used += plans[index].cost
+            keepForCoverage(index)
+        }
+        return used
+    }
+
+    // MARK: - Own budgets
+
+    /// Share of what is left that rules' own budgets may take together: the rest must not be without room.
+    package static var ownBudgetsShare: Double { 0.8 }
+
+    mutating func sampleOwnBudgets(_ traces: [BudgetTrace], capacity: Double) -> Double {
+        var wanted = 0.0
+        for index in settings.rules.indices { wanted += ownCapacity(index) }
+        guard wanted > 0 else { return 0 }
+        let scale = min(1, capacity * Self.ownBudgetsShare / wanted)
+        var used = 0.0
+        for index in settings.rules.indices {
+            let own = ownCapacity(index)
+            guard own > 0 else { continue }
+            gather(traces, by: .multiplier) { $0.tier == .ownBudget && $0.rule == index }
+            used += sampleMembers(capacity: own * scale)
+        }
+        return used
+    }
+
+    private func ownCapacity(_ rule: Int) -> Double {
+        guard case .ownBudget(let rate) = settings.rules[rule].action, !settings.rules[rule].isDryRun else { return 0 }
+        let own = ownPerTick(rate)
+        return ruleAccounts[rule].capacity(perTick: own, usableCredit: max(0.04 * own, averageTraceCost))
+    }
+
+    // MARK: - Must keep and rest
+
+    /// Errors and the user's rules first, slow traces with what they leave. Slow traces that do not fit are sampled with the
+    /// rest, with more weight.
+    mutating func sampleMustKeep(_ traces: [BudgetTrace], capacity: Double) -> Double {
+        var wanted = 0.0
+        var slow = 0.0
+        var rest = 0.0
+        for plan in plans where !plan.isDecided {
+            switch plan.tier {
+            case .error, .mustKeepRule: wanted += plan.cost
+            case .slow: slow += plan.cost
+            case .rest: rest += plan.cost
+            case .coverage, .ownBudget, .dropRule: break
+            }
+        }
+        let share = settings.mustKeep.share * capacity
+        // What the tiers below do not need may be used whole.
+        let limit = max(share, capacity - slow - rest)
+        if wanted > limit { counters.mustKeepSampledTicks &+= 1 }
+        // As many as fit: a trace's importance is the inverse of its cost.
+        gather(traces, by: .number) { $0.tier == .error || $0.tier == .mustKeepRule }
+        let used = wanted > 0 ? sampleMembers(capacity: limit) : 0
+        guard slow > 0 else { return used }
+        if slow <= max(share, capacity - rest) - used {
+            for index in plans.indices where plans[index].tier == .slow && !plans[index].isDecided {
+                plans[index].isDecided = true
+                plans[index].isKept = true
+                plans[index].probability = 1
+            }
+            return used + slow
+        }
+        for index in plans.indices where plans[index].tier == .slow && !plans[index].isDecided {
+            plans[index].multiplier *= 4
+        }
+        return used
+    }
+
+    mutating func sampleRest(_ traces: [BudgetTrace], capacity: Double) {
+        gather(traces, by: .key) { $0.tier == .rest || $0.tier == .slow }
+        _ = sampleMembers(capacity: capacity)
+    }
+
+    /// What makes a trace of a tier more important than another, besides its rule's multiplier.
+    private enum Importance {
+        case multiplier
+        /// As many traces as possible.
+        case number
+        /// Keys share the tier as `alpha` says.
+        case key
+    }
+
+    /// Fills `members` with the undecided traces of a tier.
+    private mutating func gather(_ traces: [BudgetTrace], by importance: Importance, where isMember: (Plan) -> Bool) {
+        members.removeAll(keepingCapacity: true)
+        memberTraces.removeAll(keepingCapacity: true)
+        for index in plans.indices where !plans[index].isDecided && isMember(plans[index]) {
+            let trace = traces[index]
+            let weight =
+                switch importance {
+                case .multiplier: 1.0
+                case .number: 1 / plans[index].cost
+                case .key: pow(keys.cost(of: trace.key), -settings.alpha)
+                }
+            let uniform = Randomness.uniform(trace.randomness) / Self.upstreamProbability(trace)
+            members.append(
+                TierSampling.Member(
+                    uniform: uniform, importance: max(1e-12, weight * plans[index].multiplier), cost: plans[index].cost)
+            )
+            memberTraces.append(index)
+        }
+    }
+
+    private mutating func sampleMembers(capacity: Double) -> Double {
+        let used = tierSampling.sample(&members, capacity: capacity)
+        for (member, index) in zip(members, memberTraces) {
+            plans[index].isDecided = true
+            plans[index].isKept = member.isKept
+            plans[index].probability = member.probability
+            plans[index].isOversize = member.isOversize
+        }
+        return used
+    }
+}
