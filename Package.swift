@@ -92,7 +92,9 @@ let package = Package(
         .testTarget(
             name: "PipelineTests", dependencies: ["Pipeline", "OTLP", "TraceModel", "Sampling", "Storage", "Tailrace"]),
         .testTarget(name: "SamplingTests", dependencies: ["Sampling", "Pipeline", "OTLP", "TraceModel"]),
-        .testTarget(name: "WorkbenchTests", dependencies: ["Workbench", "Estimation", "Sampling", "Pipeline", "OTLP", "TraceModel"]),
+        .testTarget(
+            name: "WorkbenchTests",
+            dependencies: ["Workbench", "Estimation", "Sampling", "Pipeline", "OTLP", "TraceModel"]),
         .testTarget(name: "EstimationTests", dependencies: ["Estimation"]),
         .testTarget(
             name: "ScrubbingTests", dependencies: ["Scrubbing", "OTLP", .product(name: "Yams", package: "Yams")]),

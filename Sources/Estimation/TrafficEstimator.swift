@@ -1,3 +1,5 @@
+import Glibc
+
 /// Estimates all traffic from the traces that a sampler kept: counts, error rate, sums and percentiles, each with a 95 %
 /// confidence interval.
 ///
@@ -18,13 +20,9 @@ public struct TrafficEstimator: Sendable {
     /// Kept traces.
     public private(set) var sampleCount = 0
     public private(set) var sampleErrorCount = 0
-    private var weightSum = 0.0
-    private var countVariance = 0.0
-    private var errorSum = 0.0
-    /// `Σ w (w - 1)` over the traces with an error.
-    private var errorVariance = 0.0
-    private var spanSum = 0.0
-    private var spanVariance = 0.0
+    private var traces = WeightedSum()
+    private var errors = WeightedSum()
+    private var spans = WeightedSum()
     private var observations: [Observation] = []
 
     public init() {}
@@ -36,43 +34,38 @@ public struct TrafficEstimator: Sendable {
     ///   - duration: nanoseconds.
     public mutating func add(probability: Double, isError: Bool, duration: UInt64, spanCount: Int = 1) {
         let weight = probability > 0 && probability < 1 ? 1 / probability : 1
-        let variance = weight * (weight - 1)
         sampleCount += 1
-        weightSum += weight
-        countVariance += variance
-        let spans = Double(spanCount)
-        spanSum += weight * spans
-        spanVariance += variance * spans * spans
+        traces.add(1, weight: weight)
+        spans.add(Double(spanCount), weight: weight)
         if isError {
             sampleErrorCount += 1
-            errorSum += weight
-            errorVariance += variance
+            errors.add(1, weight: weight)
         }
         observations.append(Observation(duration: duration, weight: weight))
     }
 
     /// All traces. Never below the number that was seen.
-    public var count: Estimate {
-        interval(weightSum, variance: countVariance, atLeast: Double(sampleCount))
-    }
+    public var count: Estimate { traces.estimate(atLeast: Double(sampleCount)) }
 
     /// Traces with an error.
-    public var errorCount: Estimate {
-        interval(errorSum, variance: errorVariance, atLeast: Double(sampleErrorCount))
-    }
+    public var errorCount: Estimate { errors.estimate(atLeast: Double(sampleErrorCount)) }
 
     /// Spans of all traces.
-    public var spanCount: Estimate { interval(spanSum, variance: spanVariance, atLeast: 0) }
+    public var spanCount: Estimate { spans.estimate(atLeast: 0) }
 
     /// Share of the traces that have an error, 0…1; nil without traces.
     public var errorRate: Estimate? {
-        guard weightSum > 0 else { return nil }
-        let rate = errorSum / weightSum
+        guard traces.value > 0 else { return nil }
+        let rate = errors.value / traces.value
         // Σ w (w - 1) (e - rate)² with e = 1 for errors and 0 for others.
-        let others = countVariance - errorVariance
-        let variance = errorVariance * (1 - rate) * (1 - rate) + max(0, others) * rate * rate
-        let half = Estimate.standardErrors * variance.squareRoot() / weightSum
-        return Estimate(value: rate, lower: max(0, rate - half), upper: min(1, rate + half))
+        let others = max(0, traces.variance - errors.variance)
+        let variance = errors.variance * (1 - rate) * (1 - rate) + others * rate * rate
+        guard variance > 0, rate > 0, rate < 1 else { return .exact(rate) }
+        // On the scale of the odds' logarithm the interval stays within 0 and 1.
+        let odds = log(rate / (1 - rate))
+        let half = traces.standardErrors * variance.squareRoot() / traces.value / (rate * (1 - rate))
+        return Estimate(
+            value: rate, lower: 1 / (1 + exp(-(odds - half))), upper: 1 / (1 + exp(-(odds + half))))
     }
 
     /// The duration that this share of all traces does not exceed, nanoseconds; nil without traces.
@@ -98,20 +91,20 @@ public struct TrafficEstimator: Sendable {
             let index = cumulative.partitioning { $0 >= target }
             return Double(sorted[min(index, sorted.count - 1)].duration)
         }
+        let sampledCount = observations.count { $0.weight > 1 }
         return shares.map { share in
             let target = min(max(share, 0), 1) * sum
             let index = cumulative.partitioning { $0 >= target }
             let below = index < variances.count ? variances[index] : variance
-            let spread = below * (1 - share) * (1 - share) + (variance - below) * share * share
-            let half = Estimate.standardErrors * spread.squareRoot() / sum
+            var spread = below * (1 - share) * (1 - share) + (variance - below) * share * share
+            // Too few sampled traces for one beyond the percentile: that none was seen says nothing.
+            if Double(sampledCount) * min(share, 1 - share) < 2 { spread = max(spread, variance * share * (1 - share)) }
+            let half = traces.standardErrors * spread.squareRoot() / sum
+            // Where the interval reaches beyond the slowest trace seen, there may be slower ones.
             return Estimate(
-                value: duration(at: share), lower: duration(at: share - half), upper: duration(at: share + half))
+                value: duration(at: share), lower: duration(at: share - half),
+                upper: half > 0 && share + half >= 1 ? .infinity : duration(at: share + half))
         }
-    }
-
-    private func interval(_ value: Double, variance: Double, atLeast: Double) -> Estimate {
-        let half = Estimate.standardErrors * variance.squareRoot()
-        return Estimate(value: value, lower: max(atLeast, value - half), upper: value + half)
     }
 }
 

@@ -44,7 +44,8 @@ struct BoundedTable<Value> {
         }
         guard count < maximumCount else {
             if shared.isEmpty { shared = Array(repeating: emptyValue, count: Self.sharedBuckets) }
-            return Slot(index: Int(truncatingIfNeeded: Self.mixed(key) >> 32) & (Self.sharedBuckets - 1), isShared: true)
+            return Slot(
+                index: Int(truncatingIfNeeded: Self.mixed(key) >> 32) & (Self.sharedBuckets - 1), isShared: true)
         }
         if (count + 1) * 2 > keys.count {
             rebuild(size: keys.count * 2) { _, _ in true }

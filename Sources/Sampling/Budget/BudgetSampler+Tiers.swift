@@ -5,8 +5,8 @@ extension BudgetSampler {
 
     /// Keeps one trace of every pair of key and shape that the present coverage window has not seen. Returns what they cost.
     ///
-    /// Where they are too many, those that will come again wait: they were often seen in the last window, and are as good as
-    /// sure to be kept by a later tier or tick. Where the others alone are too many, coverage is suspended for the tick: they
+    /// Where they are too many, those that will come again wait: they came often, and are as good as sure to be kept by a later
+    /// tier or tick. Where the others alone are too many, coverage is suspended for the tick: they
     /// are sampled with the rest, with more weight.
     mutating func cover(capacity: Double, time: Int64) -> Double {
         guard let settings = settings.coverage else { return 0 }
@@ -23,7 +23,7 @@ extension BudgetSampler {
             for index in candidates.values { keepForCoverage(index) }
             return total
         }
-        return coverSome(limit: limit, time: time, interval: settings.interval)
+        return coverSome(capacity: capacity, limit: limit, time: time, interval: settings.interval)
     }
 
     /// The cheapest trace of each uncovered pair. Costs do not depend on random numbers.
@@ -43,23 +43,29 @@ extension BudgetSampler {
         plans[index].probability = 1
     }
 
-    private mutating func coverSome(limit: Double, time: Int64, interval: Int64) -> Double {
+    private mutating func coverSome(capacity: Double, limit: Double, time: Int64, interval: Int64) -> Double {
         // The tick ended at `time`; a window's last tick has nothing left.
-        let shareLeft = Double(interval - ((time - 1) - (time - 1).flooredDivision(by: interval) * interval + 1)) / Double(interval)
-        let sorted = candidates.values.sorted {
-            plans[$0].pairPrevious == plans[$1].pairPrevious ? $0 < $1 : plans[$0].pairPrevious < plans[$1].pairPrevious
-        }
-        // An oversize trace is for the tiers that can decide it with a probability.
-        let eligible = sorted.filter { plans[$0].cost <= limit / 2 }
-        let urgent = eligible.filter { Double(plans[$0].pairPrevious) * shareLeft < 8 }
-        let urgentCost = urgent.reduce(0) { $0 + plans[$1].cost }
-        guard urgentCost <= limit else {
+        let elapsed = time - coverageWindow(time) * interval
+        let shareLeft = Double(interval - elapsed) / Double(interval)
+        // Errors and rules' traces that the must-keep tier has room for need no coverage.
+        var mustKeep = 0.0
+        for plan in plans where plan.tier == .error || plan.tier == .mustKeepRule { mustKeep += plan.cost }
+        let isMustKeepSure = mustKeep <= settings.mustKeep.share * (capacity - limit)
+        let waiting: [(index: Int, expected: Double)] = candidates.values.compactMap { index in
+            let plan = plans[index]
+            if isMustKeepSure, plan.tier == .error || plan.tier == .mustKeepRule { return nil }
+            // An oversize trace is for the tiers that can decide it with a probability.
+            guard plan.cost <= limit / 2 else { return nil }
+            return (index, coverage.expected(plan.pair, shareLeft: shareLeft))
+        }.sorted { $0.expected == $1.expected ? $0.index < $1.index : $0.expected < $1.expected }
+        let urgent = waiting.prefix { $0.expected < 8 }
+        guard urgent.reduce(0, { $0 + plans[$1.index].cost }) <= limit else {
             counters.coverageSuspendedTicks &+= 1
-            for index in urgent { plans[index].multiplier *= plans[index].isNewShape ? 4 : 2 }
+            for (index, _) in urgent { plans[index].multiplier *= plans[index].isNewShape ? 4 : 2 }
             return 0
         }
         var used = 0.0
-        for index in eligible where used + plans[index].cost <= limit {
+        for (index, _) in waiting where used + plans[index].cost <= limit {
             used += plans[index].cost
             keepForCoverage(index)
         }

@@ -48,8 +48,6 @@ package struct BudgetSampler {
         var cost: Double
         var multiplier: Double
         var pair: UInt64
-        /// How often the pair came in the last coverage window.
-        var pairPrevious: UInt32
         var isUncovered: Bool
         var isNewShape: Bool
         var isDecided = false
@@ -147,8 +145,11 @@ package struct BudgetSampler {
 
         var left = capacity
         left -= cover(capacity: left, time: time)
-        left -= sampleOwnBudgets(traces, capacity: left)
-        left -= sampleMustKeep(traces, capacity: left)
+        // An oversize trace may take more than its tier has; the tiers below keep their share all the same.
+        let afterOwn = left * (1 - Self.ownBudgetsShare)
+        left = max(left - sampleOwnBudgets(traces, capacity: left), afterOwn)
+        let afterMustKeep = left * (1 - settings.mustKeep.share)
+        left = max(left - sampleMustKeep(traces, capacity: left), afterMustKeep)
         sampleRest(traces, capacity: left)
         return finish(traces, tick: tick, time: time)
     }
@@ -163,7 +164,7 @@ package struct BudgetSampler {
         for trace in traces {
             let cost = trace.cost(in: settings.unit)
             var plan = Plan(
-                tier: .rest, rule: nil, cost: cost, multiplier: 1, pair: 0, pairPrevious: 0, isUncovered: false,
+                tier: .rest, rule: nil, cost: cost, multiplier: 1, pair: 0, isUncovered: false,
                 isNewShape: false)
             let isSlow = settings.mustKeep.slowerThan.map {
                 keys.isSlow(trace.key, duration: trace.duration, percentile: $0)
@@ -180,9 +181,7 @@ package struct BudgetSampler {
                 if settings.coverage != nil {
                     plan.pair = CoverageTable.pair(key: trace.key, shape: trace.shape)
                     plan.isNewShape = shapes.isNew(trace.shape)
-                    let state = coverage.add(plan.pair, window: window)
-                    plan.isUncovered = !state.isCovered
-                    plan.pairPrevious = state.previous
+                    plan.isUncovered = !coverage.add(plan.pair, window: window)
                 }
             }
             plans.append(plan)

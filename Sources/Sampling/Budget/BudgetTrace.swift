@@ -83,7 +83,7 @@ package struct BudgetDecision: Sendable, Equatable {
     package var shape: UInt64
     /// Number of the tick: stream time divided by the tick's length.
     package var tick: Int64
-    /// A trace larger than half of what its tier had: decided by itself, see docs/adaptive-sampling.md.
+    /// A trace larger than three quarters of what its tier had: decided by itself, see docs/adaptive-sampling.md.
     package var isOversize: Bool
     /// Kept by a dry run only: the budget would have dropped it.
     package var isDryRun = false

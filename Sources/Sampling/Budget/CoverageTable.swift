@@ -26,12 +26,21 @@ struct CoverageTable {
         if table.count >= table.maximumCount / 2 { table.removeAll { $1.window < window - 1 } }
     }
 
-    /// Counts a trace of the pair. Returns whether the pair is covered, and how often it came in the last window.
-    mutating func add(_ pair: UInt64, window: Int64) -> (isCovered: Bool, previous: UInt32) {
+    /// Counts a trace of the pair. Returns whether the pair is covered.
+    mutating func add(_ pair: UInt64, window: Int64) -> Bool {
         let slot = table.slot(of: pair)
         bring(slot, to: window)
         table[slot].current &+= 1
-        return (table[slot].isCovered, table[slot].previous)
+        return table[slot].isCovered
+    }
+
+    /// How many more traces of the pair may be counted on in the window, of which `shareLeft` is left: from how many came in the
+    /// last one, or from those that came so far, less two standard deviations.
+    mutating func expected(_ pair: UInt64, shareLeft: Double) -> Double {
+        let entry = table[table.slot(of: pair)]
+        let current = Double(entry.current)
+        let soFar = max(0, current - 2 * current.squareRoot()) * shareLeft / max(1e-9, 1 - shareLeft)
+        return max(Double(entry.previous) * shareLeft, soFar)
     }
 
     mutating func cover(_ pair: UInt64, window: Int64) {
