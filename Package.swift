@@ -38,10 +38,11 @@ let package = Package(
         .target(name: "OTLP", dependencies: ["TraceModel", "CZstd", "CZlib"]),
         .target(name: "Kafka", dependencies: ["CLibrdkafka"]),
         .target(name: "Pipeline", dependencies: ["TraceModel", "OTLP", .product(name: "Yams", package: "Yams")]),
-        .target(name: "Sampling", dependencies: ["TraceModel", "OTLP", "Pipeline", "CXXHash"]),
+        .target(name: "Patterns"),
+        .target(name: "Sampling", dependencies: ["TraceModel", "OTLP", "Pipeline", "Patterns", "CXXHash"]),
         .target(
             name: "Scrubbing",
-            dependencies: ["TraceModel", "OTLP", "Pipeline", .product(name: "Yams", package: "Yams")]),
+            dependencies: ["TraceModel", "OTLP", "Pipeline", "Patterns", .product(name: "Yams", package: "Yams")]),
         .target(name: "Storage", dependencies: ["TraceModel", "OTLP", "Pipeline", "CZstd", "CXXHash"]),
         .target(name: "Query", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage"]),
         .target(name: "DemoTraffic", dependencies: ["TraceModel", "OTLP"]),
@@ -92,6 +93,7 @@ let package = Package(
         .testTarget(
             name: "PipelineTests", dependencies: ["Pipeline", "OTLP", "TraceModel", "Sampling", "Storage", "Tailrace"]),
         .testTarget(name: "SamplingTests", dependencies: ["Sampling", "Pipeline", "OTLP", "TraceModel"]),
+        .testTarget(name: "PatternsTests", dependencies: ["Patterns"]),
         .testTarget(
             name: "WorkbenchTests",
             dependencies: ["Workbench", "Estimation", "Sampling", "Pipeline", "OTLP", "TraceModel"]),
@@ -112,7 +114,8 @@ let package = Package(
         .testTarget(
             name: "ProjectTests",
             dependencies: [
-                "Tailrace", "Pipeline", "OTLP", "TraceModel", "Storage", .product(name: "Yams", package: "Yams"),
+                "Tailrace", "TailraceCLI", "Pipeline", "OTLP", "TraceModel", "Storage",
+                .product(name: "Yams", package: "Yams"),
             ]),
     ]
 )

@@ -1,3 +1,5 @@
+import Patterns
+
 /// A checked and compiled set of rules. Rules apply in order; each sees what the ones before it left.
 public struct ScrubRules: Sendable {
     /// Rules are bits of a word while a span is scrubbed. One rule takes any number of keys and patterns.

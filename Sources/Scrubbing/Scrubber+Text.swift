@@ -1,3 +1,5 @@
+import Patterns
+
 extension Scrubber {
     /// Applies rules to one text, in their order. What becomes of it is in `text` when the outcome is `changed`.
     ///

@@ -1,4 +1,5 @@
 public import OTLP
+import Patterns
 
 /// Removes and changes sensitive data in OTLP messages, on their bytes.
 ///

@@ -19,21 +19,24 @@ public struct TailraceServer: Sendable {
     private let store: TraceStore?
     private let metrics: @Sendable () -> String
     private let health: @Sendable () -> HealthReport
+    private let reload: (@Sendable () -> ReloadAnswer)?
     private let logger: Logger
 
     /// - Parameters:
     ///   - store: nil where the process answers no queries (a worker): only metrics and health are served then.
     ///   - metrics: the metrics in Prometheus' text format; called per scrape, may block for a moment.
     ///   - health: called per check, may block for a moment.
+    ///   - reload: reads the configuration again; nil where there is none to reload. May block for seconds.
     public init(
         configuration: Configuration = Configuration(), store: TraceStore?,
         metrics: @escaping @Sendable () -> String, health: @escaping @Sendable () -> HealthReport,
-        logger: Logger = Logger(label: "tailrace.server")
+        reload: (@Sendable () -> ReloadAnswer)? = nil, logger: Logger = Logger(label: "tailrace.server")
     ) {
         self.configuration = configuration
         self.store = store
         self.metrics = metrics
         self.health = health
+        self.reload = reload
         self.logger = logger
     }
 
@@ -80,6 +83,12 @@ public struct TailraceServer: Sendable {
         }
         router.get("/metrics") { [metrics] _, _ in
             Response(.ok, "text/plain; version=0.0.4; charset=utf-8", try await pool.run { Array(metrics().utf8) })
+        }
+        if let reload {
+            router.post("/admin/reload") { _, _ in
+                let answer = try await pool.run { reload() }
+                return Response.json(answer.json, status: answer.isAccepted ? .ok : .unprocessableContent)
+            }
         }
         if let store {
             QueryRoutes(store: store, pool: BlockingPool()).add(to: router)

@@ -1,6 +1,11 @@
 import BrokerTestSupport
+import Dispatch
 import Foundation
 import Glibc
+
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
 
 /// The real program as a process of its own: what a test can kill.
 final class WorkerProcess {
@@ -53,6 +58,20 @@ final class WorkerProcess {
         var status: Int32 = 0
         while waitpid(identifier, &status, 0) < 0, errno == EINTR {}
         return status & 0x7f == 0 ? status >> 8 & 0xff : -(status & 0x7f)
+    }
+
+    /// The HTTP status of a path, 0 while the worker does not answer.
+    func status(_ path: String) -> Int {
+        guard let url = URL(string: "http://127.0.0.1:\(metricsPort)\(path)") else { return 0 }
+        var status = 0
+        let done = DispatchSemaphore(value: 0)
+        let answer = Box(0)
+        URLSession.shared.dataTask(with: url) { _, response, _ in
+            answer.update { $0 = (response as? HTTPURLResponse)?.statusCode ?? 0 }
+            done.signal()
+        }.resume()
+        if done.wait(timeout: .now() + 5) == .success { status = answer.value }
+        return status
     }
 
     /// The sum of a metric's samples; nil while the worker does not answer.

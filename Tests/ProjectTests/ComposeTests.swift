@@ -110,6 +110,20 @@ struct ComposeTests {
         }
     }
 
+    @Test("uses subcommands and options that the program has")
+    func options() throws {
+        for (name, service) in services where service["image"] as? String == "tailrace:local" {
+            let command = Self.words(try #require(service["command"], "\(name) has no command"))
+            let subcommand = try #require(command.first)
+            let help = try Program.output([subcommand, "--help"])
+            #expect(help.contains("USAGE: tailrace \(subcommand)"), "\(name): \(help)")
+            for word in command where word.hasPrefix("--") {
+                let isKnown = help.contains("\(word) ") || help.contains("\(word)\n")
+                #expect(isKnown, "\(name): tailrace \(subcommand) has no \(word)")
+            }
+        }
+    }
+
     @Test("lets Prometheus scrape every process of Tailrace's that serves metrics, at its address")
     func prometheus() throws {
         let loaded = try Yams.load(yaml: try Project.text("config/prometheus.yml")) as? [String: Any]

@@ -36,11 +36,14 @@ public struct LaneEntry: Sendable, Equatable {
     public var sampler: String
     public var low: Int64
     public var done: DoneRefs
+    /// What its policies remember (`Sampler.state`): belongs to the decisions of this entry.
+    public var samplerState: [UInt8]
 
-    public init(sampler: String, low: Int64, done: DoneRefs) {
+    public init(sampler: String, low: Int64, done: DoneRefs, samplerState: [UInt8] = []) {
         self.sampler = sampler
         self.low = low
         self.done = done
+        self.samplerState = samplerState
     }
 }
 
@@ -123,4 +126,10 @@ public protocol DeliveryStore: AnyObject, Sendable {
     /// - Returns: the entries that were published, with their decision files.
     /// - Throws: when nothing was published; the same group may be tried again.
     func publish(_ group: CommitGroup, writer: Int) throws -> [TaskEntry]
+    /// Room that is left; nil where the store cannot tell. Asked for a few times per second.
+    func space() -> StoreSpace?
+}
+
+extension DeliveryStore {
+    public func space() -> StoreSpace? { nil }
 }

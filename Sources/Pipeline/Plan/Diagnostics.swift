@@ -25,6 +25,8 @@ public struct Diagnostics: Sendable {
 
     public mutating func append(_ other: Diagnostics) { all += other.all }
 
+    public mutating func append(_ others: [Diagnostic]) { all += others }
+
     public var hasErrors: Bool { all.contains { $0.severity == .error } }
 
     /// In the order of the file, each once.

@@ -46,7 +46,8 @@ struct PlanBuilder {
             name: declarations[index].name, value: declarations[index].value, definition: definition.options)
     }
 
-    /// Options first; a definition's own check may rely on them, so it runs only where they are right.
+    /// Options first, then what the definition itself checks; all mistakes of both. Where both complain of the same place the
+    /// first says more exactly what is wrong.
     private mutating func checkOptions() {
         for index in declarations.indices {
             let declaration = declarations[index]
@@ -57,20 +58,11 @@ struct PlanBuilder {
                 declaration.value, options: definition.options, at: declaration.location,
                 ignoring: PipelineFile.reservedKeys)
             diagnostics.append(checker.diagnostics)
-            let isUnresolved = containsUnresolved(declaration.value)
-            if !checker.diagnostics.hasErrors, !isUnresolved {
-                definition.check(settings(of: index, definition), &diagnostics)
-            }
-        }
-    }
-
-    private func containsUnresolved(_ value: ConfigValue) -> Bool {
-        guard !file.document.unresolved.isEmpty else { return false }
-        switch value.content {
-        case .scalar: return file.document.unresolved.contains(value.location)
-        case .list(let elements): return elements.contains(where: containsUnresolved)
-        case .map(let entries): return entries.contains { containsUnresolved($0.value) }
-        case .null: return false
+            var own = Diagnostics()
+            definition.check(settings(of: index, definition), &own)
+            // A value that an unset variable should have given is unknown, not wrong.
+            let known = Set(checker.diagnostics.all.map(\.location)).union(file.document.unresolved)
+            diagnostics.append(own.all.filter { !known.contains($0.location) })
         }
     }
 

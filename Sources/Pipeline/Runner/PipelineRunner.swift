@@ -4,16 +4,21 @@ import Synchronization
 ///
 /// `start` returns at once; `stop` drains: decided traces are stored, the watermark is committed, the group is left.
 public final class PipelineRunner: @unchecked Sendable {
-    public let plan: PipelinePlan
     private let settings: WorkerSettings
     private let environment: StageEnvironment
     private let store: any DeliveryStore
     private let logger: @Sendable (String) -> Void
     private var workers: [WorkerThread] = []
-    private var hosts: [SourceHostAdapter] = []
+    /// Changed by a reload only.
+    private let parts: Mutex<Parts>
     private let failure = Mutex<String?>(nil)
     private let losses = Mutex<[String]>([])
     private let routes = Mutex<[PartitionID: Route]>([:])
+
+    private struct Parts {
+        var plan: PipelinePlan
+        var hosts: [SourceHostAdapter] = []
+    }
 
     struct Route {
         let worker: Int
@@ -25,7 +30,7 @@ public final class PipelineRunner: @unchecked Sendable {
         plan: PipelinePlan, settings: WorkerSettings, environment: StageEnvironment, store: any DeliveryStore,
         deadLetters: (_ worker: Int) throws -> any Sink, log: @escaping @Sendable (String) -> Void
     ) throws {
-        self.plan = plan
+        parts = Mutex(Parts(plan: plan))
         self.settings = settings
         self.environment = environment
         self.store = store
@@ -37,20 +42,91 @@ public final class PipelineRunner: @unchecked Sendable {
             let sinks = try WorkerSinks(plan: plan, environment: environment, deadLetters: try deadLetters(index))
             workers.append(
                 try WorkerThread(
-                    index: index, settings: settings, environment: environment, sinks: sinks, store: store,
+                    index: index, plan: plan, settings: settings, environment: environment, sinks: sinks, store: store,
                     control: control))
         }
         for index in plan.sources {
-            let stage = plan.stages[index]
-            guard case .source(let make) = stage.definition.make else { continue }
-            let source = try make(stage.settings, environment)
-            let taskPlan = try TaskPlan.make(plan: plan, source: index, environment: environment)
-            hosts.append(SourceHostAdapter(source: source, taskPlan: taskPlan, settings: stage.settings, runner: self))
+            let host = try makeHost(plan, index)
+            parts.withLock { $0.hosts.append(host) }
         }
     }
 
+    private func makeHost(_ plan: PipelinePlan, _ index: Int) throws -> SourceHostAdapter {
+        let stage = plan.stages[index]
+        guard case .source(let make) = stage.definition.make else {
+            throw StageError("stage \(stage.name) is no source")
+        }
+        return SourceHostAdapter(
+            source: try make(stage.settings, environment),
+            taskPlan: try TaskPlan.make(plan: plan, source: index, environment: environment), runner: self)
+    }
+
+    private var hosts: [SourceHostAdapter] { parts.withLock { $0.hosts } }
+
+    /// The plan in force.
+    public var plan: PipelinePlan { parts.withLock { $0.plan } }
+
     public func start() throws {
         for host in hosts { try host.start() }
+    }
+
+    // MARK: - Reload
+
+    /// Takes over a new plan: everything in it is made first, so that one that cannot run changes nothing. Then each worker
+    /// swaps at a batch boundary, with its windows, decisions and offsets; sources that changed stop before and start after.
+    ///
+    /// Calls must not overlap.
+    /// - Throws: when a stage cannot be made; the old plan goes on.
+    public func reload(_ new: PipelinePlan, settings: WorkerSettings) throws {
+        let old = plan
+        try PlanReload.tryStages(of: new, environment: environment)
+        var made: [SourceHostAdapter] = []
+        var kept: [(host: SourceHostAdapter, plan: TaskPlan)] = []
+        for index in new.sources {
+            let name = new.stages[index].name
+            if PlanDifference.isSame(name, in: old, and: new), let host = hosts.first(where: { $0.name == name }) {
+                kept.append((host, try TaskPlan.make(plan: new, source: index, environment: environment)))
+            } else {
+                made.append(try makeHost(new, index))
+            }
+        }
+        let changedSinks = new.sinks.filter { !PlanDifference.isSame(new.stages[$0].name, in: old, and: new) }
+        var reloads: [PlanReload] = []
+        for index in workers.indices {
+            var own = environment
+            own.worker = index
+            reloads.append(
+                PlanReload(
+                    plan: new, taskPlans: [:], taskSettings: [:], settings: settings,
+                    madeSinks: try WorkerSinks.make(changedSinks, new, own)))
+        }
+        // From here on nothing is refused. Sources that go take their tasks with them: decided traces are stored, open ones are
+        // read again by whoever reads their partitions next.
+        let leaving = hosts.filter { host in !kept.contains { $0.host === host } }
+        for host in leaving { host.source.stop() }
+        for host in leaving { host.join() }
+        parts.withLock {
+            $0.plan = new
+            $0.hosts = kept.map(\.host) + made
+        }
+        var waiting: [Completion<Void>] = []
+        for index in workers.indices {
+            var reload = reloads[index]
+            for (host, plan) in kept {
+                reload.taskPlans[host.name] = plan
+                reload.taskSettings[host.name] = SourceHostAdapter.taskSettings(plan)
+            }
+            let completion = Completion<Void>()
+            workers[index].send(.reload(reload, completion))
+            waiting.append(completion)
+        }
+        // After the messages: a task that is assigned with the new plan must find the new sinks. One that is assigned with the old
+        // plan meanwhile is put right by its worker.
+        for (host, plan) in kept { host.adopt(plan) }
+        for completion in waiting where completion.wait(timeout: 30_000) == nil {
+            log("a worker is slow to take over the new configuration; it will when it has finished what is at hand")
+        }
+        for host in made { try host.start() }
     }
 
     /// Drains and ends all threads.
@@ -72,7 +148,7 @@ public final class PipelineRunner: @unchecked Sendable {
     public var snapshots: [WorkerSnapshot] { workers.map(\.latestSnapshot) }
 
     public var sourceStatuses: [(name: String, status: SourceStatus)] {
-        hosts.map { ($0.taskPlan.plan.stages[$0.taskPlan.source].name, $0.source.status) }
+        hosts.map { ($0.name, $0.source.status) }
     }
 
     // MARK: - For the hosts
@@ -80,6 +156,7 @@ public final class PipelineRunner: @unchecked Sendable {
     /// Puts partitions on threads round robin, in their order.
     func assign(_ partitions: [PartitionID], host: SourceHostAdapter) throws -> [PartitionID: Int64] {
         var starts: [PartitionID: Int64] = [:]
+        let tasks = host.currentTasks
         for partition in partitions.sorted() {
             let restored = try store.acquire(partition)
             if let entry = restored.entry { starts[partition] = entry.low }
@@ -91,7 +168,7 @@ public final class PipelineRunner: @unchecked Sendable {
             }
             // Without an entry the first record says where the partition starts.
             workers[worker].send(
-                .assign(partition, restored, host.taskPlan, host.taskSettings, startOffset: restored.entry?.low ?? 0))
+                .assign(partition, restored, tasks.plan, tasks.settings, startOffset: restored.entry?.low ?? 0))
         }
         return starts
     }

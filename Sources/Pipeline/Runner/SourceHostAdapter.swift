@@ -3,19 +3,38 @@ import Synchronization
 /// Runs one source on its thread and connects it with the runner.
 final class SourceHostAdapter: SourceHost, @unchecked Sendable {
     let source: any Source
-    let taskPlan: TaskPlan
-    let taskSettings: PartitionTask.Settings
+    let name: String
+    private let tasks: Mutex<Tasks>
     private unowned let runner: PipelineRunner
     private var thread: NamedThread?
     private let ended = Atomic<Bool>(false)
 
-    init(source: any Source, taskPlan: TaskPlan, settings: StageSettings, runner: PipelineRunner) {
+    /// How the source's tasks run; changes with a reload.
+    struct Tasks {
+        var plan: TaskPlan
+        var settings: PartitionTask.Settings
+    }
+
+    init(source: any Source, taskPlan: TaskPlan, runner: PipelineRunner) {
         self.source = source
-        self.taskPlan = taskPlan
         self.runner = runner
-        taskSettings = PartitionTask.Settings(
+        let settings = Self.taskSettings(taskPlan)
+        name = settings.sourceName
+        tasks = Mutex(Tasks(plan: taskPlan, settings: settings))
+    }
+
+    static func taskSettings(_ taskPlan: TaskPlan) -> PartitionTask.Settings {
+        let settings = taskPlan.plan.stages[taskPlan.source].settings
+        return PartitionTask.Settings(
             encoding: settings.string("encoding").flatMap(RecordEncoding.init(rawValue:)) ?? .otlpProto,
             maximumRecordBytes: Int(settings.size("max_record_bytes") ?? 16 << 20), sourceName: settings.name)
+    }
+
+    var currentTasks: Tasks { tasks.withLock { $0 } }
+
+    /// Tasks that are assigned from now on run so.
+    func adopt(_ taskPlan: TaskPlan) {
+        tasks.withLock { $0 = Tasks(plan: taskPlan, settings: Self.taskSettings(taskPlan)) }
     }
 
     func start() throws {
@@ -23,7 +42,7 @@ final class SourceHostAdapter: SourceHost, @unchecked Sendable {
             do {
                 try source.run(self)
             } catch {
-                runner.fail("source \(taskSettings.sourceName): \(error)")
+                runner.fail("source \(name): \(error)")
             }
             ended.store(true, ordering: .releasing)
         }

@@ -32,6 +32,10 @@ public struct WorkerSnapshot: Sendable {
     /// Why nothing is committed at present; nil when all is well.
     public var flushError: String?
     public var isPaused = false
+    /// Steps taken because something is short, in the order of the ladder.
+    public var degradation: [DegradationStep] = []
+    /// How often each step was taken.
+    public var degradationsTaken: [DegradationStep.Kind: UInt64] = [:]
 
     public init() {}
 }

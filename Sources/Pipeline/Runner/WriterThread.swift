@@ -1,26 +1,19 @@
 /// Performs commit groups: writes, syncs, renames. One per worker thread, so that a slow disk never stops the reading of
 /// spans before the budget does.
-package final class WriterThread: @unchecked Sendable {
+package final class WriterThread: GroupWriter, @unchecked Sendable {
     private enum Message: Sendable {
         case publish(CommitGroup)
         case stop
     }
 
-    /// What became of a group.
-    package enum Outcome: Sendable {
-        case published([TaskEntry], milliseconds: Int64)
-        /// Nothing was published; the writer tries the same group again by itself.
-        case failed(String)
-    }
-
     private let store: any DeliveryStore
     private let writer: Int
     private let queue = BlockingQueue<Message>()
-    private let report: @Sendable (Outcome) -> Void
+    private let report: @Sendable (PublishOutcome) -> Void
     private var thread: NamedThread?
 
     /// - Parameter report: called on the writer thread.
-    package init(store: any DeliveryStore, writer: Int, report: @escaping @Sendable (Outcome) -> Void) throws {
+    package init(store: any DeliveryStore, writer: Int, report: @escaping @Sendable (PublishOutcome) -> Void) throws {
         self.store = store
         self.writer = writer
         self.report = report

@@ -16,6 +16,18 @@ public struct Decision: Sendable, Equatable {
             case .shutdown: "shutdown"
             }
         }
+
+        /// For people: the second half of a decision's reason.
+        public var explanation: String {
+            switch self {
+            case .root: "window closed after its root span"
+            case .idle: "window closed after its last span"
+            case .max: "window reached its maximum"
+            case .limit: "trace reached its size limit"
+            case .memory: "decided early to free memory"
+            case .shutdown: "decided at shutdown"
+            }
+        }
     }
 
     public var isKept: Bool

@@ -23,12 +23,31 @@ public protocol Sampler: AnyObject {
     /// Decisions made before a restart or hand-over; called before the first `add`.
     func restore(_ decisions: [DecisionRecord])
 
+    /// What the sampler's policies remember besides decisions, for the manifest; empty where they remember nothing. Belongs
+    /// to the decisions made so far.
+    var state: [UInt8] { get }
+
+    /// Takes over a state from before a restart or hand-over; called before the first `add`. What cannot be read is left.
+    func restore(state: [UInt8])
+
+    /// Takes over new settings between two records. Open traces and remembered decisions stay; what is decided from here on
+    /// is decided by the new settings, with their version.
+    ///
+    /// - Returns: false where the sampler cannot: it then decides all it holds, and a new one takes its place.
+    func reconfigure(_ settings: StageSettings, _ context: SamplerContext) throws -> Bool
+
     /// How long decisions are remembered, milliseconds of stream time.
     var decisionHorizon: Int64 { get }
 
     var gauges: SamplerGauges { get }
     /// Counters by policy, in the order of the policies; read once per second.
     var policyCounters: [PolicyCounters] { get }
+}
+
+extension Sampler {
+    public var state: [UInt8] { [] }
+    public func restore(state: [UInt8]) {}
+    public func reconfigure(_ settings: StageSettings, _ context: SamplerContext) throws -> Bool { false }
 }
 
 /// What a sampler holds now.
@@ -46,9 +65,18 @@ public struct SamplerGauges: Sendable, Equatable {
 
 /// What one policy did.
 public struct PolicyCounters: Sendable, Equatable {
+    /// `rates > errors` for the sub-policy errors of policy rates.
     public var name: String
-    /// Traces for which the policy voted to keep, whether or not another policy came first.
+    public var isSubpolicy = false
+    /// Traces that the policy was asked about.
+    public var evaluatedTraces: UInt64 = 0
+    /// Traces for which the policy voted to keep (or to drop, where that is its business), whether or not another policy
+    /// came first.
     public var matchedTraces: UInt64 = 0
+    /// Traces whose fate the policy decided: kept, dropped or refused by its limit.
+    public var decidedTraces: UInt64 = 0
+    /// Time spent voting, extrapolated from one decision in 64.
+    public var nanoseconds: UInt64 = 0
     /// Traces kept because of this policy.
     public var keptTraces: UInt64 = 0
     public var keptSpans: UInt64 = 0

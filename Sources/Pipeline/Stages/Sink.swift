@@ -16,9 +16,14 @@ public protocol Sink: AnyObject {
 
     /// Takes what was buffered; nil when there is nothing.
     func seal() -> (any SinkFlush)?
+
+    /// The disk is nearly full: a sink leaves out what is not needed to keep the spans, until it is told that there is room
+    /// again. Most have nothing of the kind.
+    func saveSpace(_ isShort: Bool)
 }
 
 extension Sink {
+    public func saveSpace(_ isShort: Bool) {}
     public func write(_ trace: KeptTrace) throws { throw StageError("this sink takes no traces") }
     public func write(_ spans: SpanPayload) throws { throw StageError("this sink takes no spans") }
     public func write(_ dropped: DroppedTrace) throws { throw StageError("this sink takes no summaries") }

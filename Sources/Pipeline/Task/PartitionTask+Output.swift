@@ -4,7 +4,7 @@ import TraceModel
 /// What leaves a task: traces, summaries, spans without a sampler, dead letters.
 extension PartitionTask {
     func forward(_ selection: [UInt32], of batch: SpanBatch, to stage: Int, _ context: RecordContext) {
-        let pending = taskPlan.lazyScrubbers(before: stage).compactMap { scrubbers[$0] }
+        let pending = taskPlan.lazyScrubbers(before: stage).compactMap { stages.scrubbers[$0] }
         let payload = rewriter.request(batch, selection, scrubbers: pending)
         counters.forwarded += UInt64(selection.count)
         let first = selection.first.map { batch.heads[Int($0)].traceID } ?? TraceID(high: 0, low: 0)
@@ -25,7 +25,7 @@ extension PartitionTask {
         let plan = taskPlan.plan
         for (port, output) in plan.stages[stage].definition.outputs.enumerated() where output.type == .traces {
             for consumer in plan.stages[stage].consumers[port] {
-                if let traceStage = traceStages[consumer] {
+                if let traceStage = stages.traceStages[consumer] {
                     var trace = trace
                     if traceStage.process(&trace) { send(trace, from: consumer) }
                 } else {

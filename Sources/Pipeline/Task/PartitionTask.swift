@@ -23,9 +23,9 @@ package final class PartitionTask {
 
     package let partition: PartitionID
     package let epoch: UInt64
-    let taskPlan: TaskPlan
-    let settings: Settings
-    let sinks: WorkerSinks
+    var taskPlan: TaskPlan
+    var settings: Settings
+    var sinks: WorkerSinks
     package var counters = TaskCounters()
     /// Decision files that a successor needs, oldest first.
     package var decisionFiles: [DecisionFileReference]
@@ -33,16 +33,13 @@ package final class PartitionTask {
     package internal(set) var failure: (any Error)?
     package weak var observer: (any TaskObserver)?
 
-    package private(set) var lanes: [TaskLane] = []
-    private var laneByStage: [Int: TaskLane] = [:]
-    private var filters: [Int: (filter: any SpanFilter, outputs: SpanFilterOutputs)] = [:]
-    private(set) var scrubbers: [Int: any SpanScrubber] = [:]
-    private(set) var traceStages: [Int: any TraceStage] = [:]
+    package internal(set) var lanes: [TaskLane] = []
+    var stages = TaskStages()
 
     private var scanner = OTLPScanner()
     private let batch = SpanBatch()
     /// Spans that reach each stage, by stage index; reused from record to record.
-    private var inputs: [[UInt32]]
+    var inputs: [[UInt32]]
     /// The spans of the record at hand; reused from record to record.
     private var selection: [UInt32] = []
     private(set) var rewriter = BatchRewriter()
@@ -55,7 +52,7 @@ package final class PartitionTask {
     private var replayedBelow: Int64
     private var restoredStreamTime: Int64?
     /// Something changed since the last seal.
-    package private(set) var isDirty = false
+    package internal(set) var isDirty = false
     /// Where the partition starts is known: from the store, or from its first record. Before that there is nothing to say of
     /// it in a manifest.
     package private(set) var isPositioned: Bool
@@ -83,41 +80,37 @@ package final class PartitionTask {
         restoredStreamTime = entry?.streamTime
         decisionFiles = entry?.decisionFiles ?? []
         inputs = Array(repeating: [], count: taskPlan.plan.stages.count)
-        try makeStages(environment)
+        stages = try TaskStages(taskPlan, environment)
+        for index in taskPlan.stages where taskPlan.plan.stages[index].role == .sampler {
+            lanes.append(try makeLane(index, environment))
+        }
         for lane in lanes {
-            lane.ledger = OffsetLedger(nextOffset: position)
             if let saved = entry?.lanes.first(where: { $0.sampler == lane.name }) {
                 lane.restoredLow = saved.low
                 lane.restored = saved.done
+                if !saved.samplerState.isEmpty { lane.sampler.restore(state: saved.samplerState) }
             }
         }
     }
 
-    private func makeStages(_ environment: StageEnvironment) throws {
-        let plan = taskPlan.plan
-        for index in taskPlan.stages {
-            let stage = plan.stages[index]
-            switch stage.definition.make {
-            case .source, .sink: break
-            case .filter(let make):
-                let ports = stage.definition.outputs.filter { $0.type == .spans }.count
-                filters[index] = (try make(stage.settings, environment), SpanFilterOutputs(portCount: ports))
-            case .scrubber(let make): scrubbers[index] = try make(stage.settings, environment)
-            case .trace(let make): traceStages[index] = try make(stage.settings, environment)
-            case .sampler(let make):
-                let pending = taskPlan.lazyScrubbers(before: index).compactMap { scrubbers[$0] }
-                let context = SamplerContext(
-                    environment: environment, partition: partition, scrubbers: pending,
-                    policyVersion: plan.configurationHash(of: index))
-                let summaries = plan.stages[index].definition.outputs.firstIndex { $0.type == .summaries }
-                let isRead = summaries.map { !plan.stages[index].consumers[$0].isEmpty } ?? false
-                let lane = TaskLane(
-                    stage: index, name: stage.name, sampler: try make(stage.settings, context),
-                    ledger: OffsetLedger(nextOffset: position), wantsDropped: isRead || observer != nil, task: self)
-                lanes.append(lane)
-                laneByStage[index] = lane
-            }
+    /// A sampler with nothing in custody yet.
+    func makeLane(_ index: Int, _ environment: StageEnvironment) throws -> TaskLane {
+        let stage = taskPlan.plan.stages[index]
+        guard case .sampler(let make) = stage.definition.make else {
+            throw StageError("stage \(stage.name) is no sampler")
         }
+        let context = stages.samplerContext(index, taskPlan, environment, partition)
+        return TaskLane(
+            stage: index, name: stage.name, sampler: try make(stage.settings, context),
+            ledger: OffsetLedger(nextOffset: position), wantsDropped: wantsDropped(index), task: self)
+    }
+
+    /// Whether anyone reads the summaries of what a sampler drops.
+    func wantsDropped(_ index: Int) -> Bool {
+        let stage = taskPlan.plan.stages[index]
+        guard observer == nil else { return true }
+        guard let port = stage.definition.outputs.firstIndex(where: { $0.type == .summaries }) else { return false }
+        return !stage.consumers[port].isEmpty
     }
 
     /// Feeds decisions of before a restart to a sampler.
@@ -277,14 +270,14 @@ package final class PartitionTask {
         _ stage: Int, _ current: SpanBatch, _ record: SourceRecord, _ context: RecordContext, isReplayed: Bool
     ) {
         let plan = taskPlan.plan
-        if let lane = laneByStage[stage] {
+        if let lane = lanes.first(where: { $0.stage == stage }) {
             take(lane, current, context, isReplayed: isReplayed, offset: record.offset, stage: stage)
-        } else if let scrubber = scrubbers[stage] {
+        } else if let scrubber = stages.scrubbers[stage] {
             if taskPlan.eagerScrubbers.contains(stage) {
                 scrub(stage, scrubber, current, record, isReplayed: isReplayed)
             }
             send(inputs[stage], to: plan.stages[stage].consumers[0], isReplayed: isReplayed)
-        } else if filters[stage] != nil {
+        } else if stages.filters[stage] != nil {
             filter(stage, current, record, context, isReplayed: isReplayed)
         } else if plan.stages[stage].role == .sink, !isReplayed {
             forward(inputs[stage], of: current, to: stage, context)
@@ -330,7 +323,9 @@ package final class PartitionTask {
         _ stage: Int, _ batch: SpanBatch, _ record: SourceRecord, _ context: RecordContext, isReplayed: Bool
     ) {
         // Taken out, to be the sole owner of the lists while they change: no copies.
-        guard let filter = filters[stage]?.filter, var outputs = filters.removeValue(forKey: stage)?.outputs else {
+        guard let filter = stages.filters[stage]?.filter,
+            var outputs = stages.filters.removeValue(forKey: stage)?.outputs
+        else {
             return
         }
         outputs.clear()
@@ -353,7 +348,7 @@ package final class PartitionTask {
             send(outputs.ports[port], to: declared.consumers[index], isReplayed: isReplayed)
             port += 1
         }
-        filters[stage] = (filter, outputs)
+        stages.filters[stage] = (filter, outputs)
     }
 
     // MARK: - Time and memory

@@ -1,15 +1,16 @@
 /// One sampler of a task with the refs it has in custody, and what becomes of what it decides.
 package final class TaskLane: SamplerOutput {
-    let stage: Int
+    /// Index of the sampler's stage in the plan in force.
+    var stage: Int
     let name: String
-    let sampler: any Sampler
+    var sampler: any Sampler
     var ledger: OffsetLedger
     /// What a restart restored: below this offset everything is done for this sampler (others may owe some of it).
     var restoredLow = Int64.min
     /// Done refs from `restoredLow` on, as restored; those the replay has passed are in the ledger too.
     var restored = DoneRefs()
     private(set) var decisions: [DecisionRecord] = []
-    package let wantsDropped: Bool
+    package var wantsDropped: Bool
     private unowned let task: PartitionTask
 
     init(stage: Int, name: String, sampler: any Sampler, ledger: OffsetLedger, wantsDropped: Bool, task: PartitionTask)
@@ -31,7 +32,8 @@ package final class TaskLane: SamplerOutput {
     func entry(position: Int64) -> LaneEntry {
         var done = ledger.doneRefs()
         done.append(restored, from: position)
-        return LaneEntry(sampler: name, low: max(ledger.low, restoredLow), done: done)
+        return LaneEntry(
+            sampler: name, low: max(ledger.low, restoredLow), done: done, samplerState: sampler.state)
     }
 
     func takeDecisions() -> [DecisionRecord] {

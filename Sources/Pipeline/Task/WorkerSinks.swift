@@ -4,13 +4,8 @@ package final class WorkerSinks {
     /// Takes the rejects of stages whose `rejected` port nobody reads: a bad record is never silently skipped.
     package let deadLetters: any Sink
 
-    package init(plan: PipelinePlan, environment: StageEnvironment, deadLetters: any Sink) throws {
-        self.deadLetters = deadLetters
-        for index in plan.sinks {
-            if case .sink(let make) = plan.stages[index].definition.make {
-                sinks[index] = try make(plan.stages[index].settings, environment)
-            }
-        }
+    package convenience init(plan: PipelinePlan, environment: StageEnvironment, deadLetters: any Sink) throws {
+        self.init(sinks: try Self.make(plan.sinks, plan, environment), deadLetters: deadLetters)
     }
 
     /// Sinks given by hand: tests and offline runs.
@@ -19,10 +14,36 @@ package final class WorkerSinks {
         self.deadLetters = deadLetters
     }
 
+    /// Makes some of a plan's sinks, by their index.
+    package static func make(
+        _ indices: [Int], _ plan: PipelinePlan, _ environment: StageEnvironment
+    ) throws -> [Int: any Sink] {
+        var sinks: [Int: any Sink] = [:]
+        for index in indices {
+            if case .sink(let make) = plan.stages[index].definition.make {
+                sinks[index] = try make(plan.stages[index].settings, environment)
+            }
+        }
+        return sinks
+    }
+
+    /// The sinks of a new plan: those that did not change go on, with what they hold open.
+    func adapted(from old: PipelinePlan, to plan: PipelinePlan, made: [Int: any Sink]) -> WorkerSinks {
+        var adapted = made
+        for index in plan.sinks where adapted[index] == nil {
+            if let before = old.index(of: plan.stages[index].name) { adapted[index] = sinks[before] }
+        }
+        return WorkerSinks(sinks: adapted, deadLetters: deadLetters)
+    }
+
     subscript(stage: Int) -> (any Sink)? { sinks[stage] }
 
     package var bufferedBytes: Int {
         sinks.values.reduce(deadLetters.bufferedBytes) { $0 + $1.bufferedBytes }
+    }
+
+    func saveSpace(_ isShort: Bool) {
+        for sink in sinks.values { sink.saveSpace(isShort) }
     }
 
     package func seal() -> [any SinkFlush] {

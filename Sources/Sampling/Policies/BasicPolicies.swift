@@ -3,17 +3,15 @@ public import TraceModel
 /// `always_sample`: keeps every trace.
 public final class AlwaysSamplePolicy: SamplingPolicy {
     public let name: String
-    public let conditions: [any SpanCondition] = []
 
     public init(name: String) { self.name = name }
 
-    public func vote(on trace: TraceEvidence, matched: UInt64) -> SamplingVote { .keep(probability: 1) }
+    public func vote(on trace: TraceEvidence, matched: ConditionBits) -> SamplingVote { .keep(probability: 1) }
 }
 
 /// `status_code`: keeps traces in which some span has one of the status codes.
 public final class StatusCodePolicy: SamplingPolicy {
     public let name: String
-    public let conditions: [any SpanCondition] = []
     private let wanted: UInt8
 
     public init(name: String, statusCodes: Set<StatusCode>) {
@@ -21,7 +19,7 @@ public final class StatusCodePolicy: SamplingPolicy {
         wanted = statusCodes.reduce(0) { $0 | 1 << $1.rawValue }
     }
 
-    public func vote(on trace: TraceEvidence, matched: UInt64) -> SamplingVote {
+    public func vote(on trace: TraceEvidence, matched: ConditionBits) -> SamplingVote {
         trace.statusSeen & wanted != 0 ? .keep(probability: 1) : .pass(probability: 0)
     }
 }
@@ -32,7 +30,6 @@ public final class StatusCodePolicy: SamplingPolicy {
 /// unlike there the upper bound is tested on the whole trace, not on a prefix of its spans.
 public final class LatencyPolicy: SamplingPolicy {
     public let name: String
-    public let conditions: [any SpanCondition] = []
     private let threshold: UInt64
     private let upperThreshold: UInt64
 
@@ -45,73 +42,47 @@ public final class LatencyPolicy: SamplingPolicy {
         self.upperThreshold = upperThreshold
     }
 
-    public func vote(on trace: TraceEvidence, matched: UInt64) -> SamplingVote {
+    public func vote(on trace: TraceEvidence, matched: ConditionBits) -> SamplingVote {
         let milliseconds = trace.duration / 1_000_000
         let isSlow = milliseconds > threshold && (upperThreshold == 0 || milliseconds <= upperThreshold)
         return isSlow ? .keep(probability: 1) : .pass(probability: 0)
     }
 }
 
-/// `probabilistic`: keeps a share of all traces by a hash of their id, the same traces as the Collector would.
-///
-/// FNV-1a 64 over salt and trace id, compared with `percentage` of the number range, inclusively; the threshold is computed
-/// with a 64-bit mantissa as Go's `big.Float` does.
-public final class ProbabilisticPolicy: SamplingPolicy {
-    public static let defaultSalt = "default-hash-seed"
-
+/// `span_count`: keeps traces with at least and at most so many spans, duplicates included.
+public final class SpanCountPolicy: SamplingPolicy {
     public let name: String
-    public let conditions: [any SpanCondition] = []
-    private let saltState: UInt64
-    private let threshold: UInt64
-    private let probability: Double
+    private let minimum: UInt32
+    private let maximum: UInt32
 
-    public init(name: String, percentage: Double, salt: String) {
+    /// - Parameter maximum: inclusive; 0 means none.
+    public init(name: String, minimum: UInt32, maximum: UInt32) {
         self.name = name
-        let salt = salt.isEmpty ? Self.defaultSalt : salt
-        saltState = salt.utf8.reduce(FNV1a.offsetBasis) { FNV1a.add($1, to: $0) }
-        threshold = Self.threshold(percentage: percentage)
-        probability = Swift.min(1, Swift.max(0, percentage / 100))
+        self.minimum = minimum
+        self.maximum = maximum
     }
 
-    /// `(2^64 - 1) * percentage / 100`, truncated and saturated. The product needs more than a Double's mantissa: 128-bit
-    /// integers hold it exactly, since a Double is an integer times a power of two.
-    static func threshold(percentage: Double) -> UInt64 {
-        let share = percentage / 100
-        guard share > 0 else { return 0 }
-        guard share < 1 else { return .max }
-        // share = significand * 2^exponent with a 53-bit significand.
-        let significand = UInt64(share.significandBitPattern) | (share.isNormal ? 1 << 52 : 0)
-        let shift = 52 - Int(share.exponent)
-        let product = UInt64.max.multipliedFullWidth(by: significand)
-        // Go rounds the product to 64 bits of mantissa before it truncates; only the bits above matter here.
-        let wide = UInt128(product.high) << 64 | UInt128(product.low)
-        return shift >= 128 ? 0 : UInt64(truncatingIfNeeded: rounded(wide) >> UInt128(shift))
+    public func vote(on trace: TraceEvidence, matched: ConditionBits) -> SamplingVote {
+        let isWithin = trace.spanCount >= minimum && (maximum == 0 || trace.spanCount <= maximum)
+        return isWithin ? .keep(probability: 1) : .pass(probability: 0)
+    }
+}
+
+/// Keeps traces in which some span meets a condition, or (inverted) in which none does: what the Collector's
+/// `string_attribute`, `numeric_attribute`, `boolean_attribute`, `trace_state`, `trace_flags` and `ottl_condition` have in
+/// common.
+public final class AnySpanPolicy: SamplingPolicy {
+    public let name: String
+    public let conditions: [any SpanCondition]
+    private let isInverted: Bool
+
+    public init(name: String, _ condition: any SpanCondition, isInverted: Bool = false) {
+        self.name = name
+        conditions = [condition]
+        self.isInverted = isInverted
     }
 
-    /// Rounds to the 64 most significant bits, to nearest, ties to even.
-    private static func rounded(_ value: UInt128) -> UInt128 {
-        let extra = 128 - value.leadingZeroBitCount - 64
-        guard extra > 0 else { return value }
-        let unit = UInt128(1) << UInt128(extra)
-        let rest = value & (unit - 1)
-        let floor = value - rest
-        let half = unit >> 1
-        let isOdd = floor & unit != 0
-        return rest > half || (rest == half && isOdd) ? floor &+ unit : floor
-    }
-
-    public func vote(on trace: TraceEvidence, matched: UInt64) -> SamplingVote {
-        hash(of: trace.traceID) <= threshold ? .keep(probability: probability) : .pass(probability: probability)
-    }
-
-    func hash(of id: TraceID) -> UInt64 {
-        var hash = saltState
-        for half in 0..<2 {
-            let word = half == 0 ? id.high : id.low
-            for shift in stride(from: UInt64(56), through: 0, by: -8) {
-                hash = FNV1a.add(UInt8(truncatingIfNeeded: word >> shift), to: hash)
-            }
-        }
-        return hash
+    public func vote(on trace: TraceEvidence, matched: ConditionBits) -> SamplingVote {
+        matched[0] != isInverted ? .keep(probability: 1) : .pass(probability: 0)
     }
 }

@@ -4,75 +4,337 @@ import TraceModel
 
 /// The policies of one sampler, with the conditions that spans are tested for as they arrive.
 ///
-/// Combines votes as the Collector does: a drop vote decides; else the first policy in the list that votes to keep is
-/// credited; else the trace is dropped.
+/// Combines votes as the Collector does: drop policies are asked first, whatever their place, and one that says drop
+/// decides; else the first policy in the list that votes to keep is credited; else the trace is dropped. A policy that
+/// would have kept it but for its limit is named as the reason.
 final class PolicyList {
-    struct Verdict {
+    struct Verdict: Equatable {
         var isKept: Bool
-        /// Index of the deciding policy, or `DecisionRecord.noPolicy`.
+        /// Index of the deciding policy among all nodes, or `DecisionRecord.noPolicy`.
         var policyIndex: UInt16
+        /// That a trace like this is kept, from where it began: what samplers before let through is counted in.
         var probability: Double
-    }
+        /// The part of it that this sampler adds.
+        var ownProbability: Double
+        var cause: Cause
 
-    let policies: [any SamplingPolicy]
-    private let conditions: [any SpanCondition]
-    /// First bit of each policy's conditions.
-    private let firstBits: [UInt64]
-    private(set) var counters: [PolicyCounters]
-
-    init(_ policies: [any SamplingPolicy]) {
-        self.policies = policies
-        var conditions: [any SpanCondition] = []
-        var firstBits: [UInt64] = []
-        for policy in policies {
-            firstBits.append(UInt64(conditions.count))
-            conditions += policy.conditions
+        enum Cause: Equatable {
+            case matched
+            case noneMatched
+            case dropPolicy
+            case limited
+            case tooLarge
         }
-        self.conditions = conditions
-        self.firstBits = firstBits
-        counters = policies.map { PolicyCounters(name: $0.name) }
     }
 
-    var hasConditions: Bool { !conditions.isEmpty }
+    /// More would not fit a decision record's index.
+    static let maximumCount = Int(DecisionRecord.noPolicy)
 
-    /// Tests the conditions that no span of the trace has met yet; returns the new bits.
-    func observe(_ span: borrowing SpanHead, in batch: SpanBatch, matched: UInt64) -> UInt64 {
-        var matched = matched
-        for (index, condition) in conditions.enumerated() where matched & (1 << UInt64(index)) == 0 {
-            if condition.matches(span, in: batch) { matched |= 1 << UInt64(index) }
+    let top: [PolicyNode]
+    /// All policies, sub-policies after the one they belong to.
+    let nodes: [PolicyNode]
+    private let conditions: ConditionTable
+    private let stopwatch: PolicyStopwatch
+    /// Drop policies first, then the others, both in the order of the list.
+    private let order: [PolicyNode]
+    /// Per policy in `order`: which of `chances` its probability belongs to.
+    private let groups: [Int]
+    /// The highest probability of each source of randomness; reused from trace to trace.
+    private var chances: [Double]
+    private let dropCount: Int
+    private let observers: [(PolicyNode, any DecisionObserver)]
+    private let arrivalObservers: [any ArrivalObserver]
+    private let stopsAtFirstMatch: Bool
+    /// Words for conditions beyond 64, by the window's index of the trace. Allocated only where a sampler has that many.
+    private var extra: UnsafeMutablePointer<UInt64>?
+    private var extraCount = 0
+
+    /// - Parameters:
+    ///   - stopsAtFirstMatch: the Collector's `sample_on_first_match`: policies after the first that keeps are not asked.
+    ///   - clock: monotonic nanoseconds, for the metric of time spent; nil measures nothing.
+    init(_ policies: [any SamplingPolicy], stopsAtFirstMatch: Bool = false, clock: (() -> UInt64)? = nil) {
+        let stopwatch = PolicyStopwatch(clock: clock)
+        let top = policies.map { PolicyNode($0) }
+        var nodes: [PolicyNode] = []
+        var firstCondition = 0
+        for node in top {
+            node.place(path: [], &nodes, firstCondition: &firstCondition, stopwatch: stopwatch)
         }
-        return matched
+        self.stopwatch = stopwatch
+        self.top = top
+        self.nodes = nodes
+        self.stopsAtFirstMatch = stopsAtFirstMatch
+        conditions = ConditionTable(nodes.flatMap(\.policy.conditions))
+        let drops = top.filter { $0.policy is DropPolicy }
+        order = drops + top.filter { !($0.policy is DropPolicy) }
+        dropCount = drops.count
+        // Policies that look at the same random number keep nested sets of traces: the highest probability counts. Those
+        // with numbers of their own choose independently.
+        var sources: [String: Int] = [:]
+        groups = order.map { node in
+            let source = node.policy.randomness ?? ""
+            return sources[source]
+                ?? {
+                    sources[source] = sources.count
+                    return sources.count - 1
+                }()
+        }
+        chances = Array(repeating: 0, count: max(1, sources.count))
+        observers = nodes.compactMap { node in (node.policy as? any DecisionObserver).map { (node, $0) } }
+        arrivalObservers = nodes.compactMap { $0.policy as? any ArrivalObserver }
     }
 
-    func decide(_ trace: TraceEvidence, matched: UInt64) -> Verdict {
-        var verdict = Verdict(isKept: false, policyIndex: DecisionRecord.noPolicy, probability: 0)
-        for index in policies.indices {
-            switch policies[index].vote(on: trace, matched: matched >> firstBits[index]) {
-            case .keep(let probability):
-                counters[index].matchedTraces += 1
+    deinit { extra?.deallocate() }
+
+    // MARK: - Spans
+
+    /// Spans of a record are about to be tested.
+    @inline(__always)
+    func spansArrive(at streamTime: Int64, decidedBy latest: Int64) {
+        for observer in arrivalObservers { observer.spansArrive(at: streamTime, decidedBy: latest) }
+    }
+
+    /// A trace begins at an index of the window.
+    @inline(__always)
+    func opened(_ index: UInt32) {
+        if conditions.extraWords > 0 { clearExtra(Int(index)) }
+    }
+
+    /// Tests the conditions that no span of the trace has met yet; returns conditions 0 to 63 that are met now.
+    ///
+    /// - Parameters:
+    ///   - unit: the window's number of the span's resource and scope.
+    ///   - index: the window's index of the trace.
+    @inline(__always)
+    func observe(
+        _ span: borrowing SpanHead, in batch: SpanBatch, unit: UInt32, of index: UInt32, matched: UInt64
+    ) -> UInt64 {
+        guard conditions.extraWords > 0 else {
+            return conditions.observe(span, in: batch, unit: unit, low: matched, high: nil)
+        }
+        return observeMany(span, in: batch, unit: unit, of: index, matched: matched)
+    }
+
+    private func observeMany(
+        _ span: borrowing SpanHead, in batch: SpanBatch, unit: UInt32, of index: UInt32, matched: UInt64
+    ) -> UInt64 {
+        conditions.observe(span, in: batch, unit: unit, low: matched, high: extraWords(of: index))
+    }
+
+    private func extraWords(of index: UInt32) -> UnsafeMutablePointer<UInt64>? {
+        extra.map { $0 + Int(index) * conditions.extraWords }
+    }
+
+    private func clearExtra(_ index: Int) {
+        let end = (index + 1) * conditions.extraWords
+        if extraCount < end {
+            let count = max(end, extraCount * 2, 1024)
+            let larger = UnsafeMutablePointer<UInt64>.allocate(capacity: count)
+            larger.initialize(repeating: 0, count: count)
+            if let extra { larger.update(from: extra, count: extraCount) }
+            extra?.deallocate()
+            extra = larger
+            extraCount = count
+        }
+        for word in (end - conditions.extraWords)..<end { extra?[word] = 0 }
+    }
+
+    /// Forgets resources whose numbers will be given to others.
+    func forget(_ units: [UInt32]) { conditions.forget(units) }
+
+    /// Gives memory back; for when no trace is open.
+    func releaseMemory() {
+        extra?.deallocate()
+        extra = nil
+        extraCount = 0
+    }
+
+    /// Bytes that open traces occupy here.
+    var byteCount: Int { extraCount * 8 }
+
+    // MARK: - Decisions
+
+    /// - Parameter index: the window's index of the trace.
+    func decide(_ trace: TraceEvidence, matched: UInt64, of index: UInt32) -> Verdict {
+        guard conditions.extraWords > 0 else { return decide(trace, ConditionBits(low: matched)) }
+        return decide(trace, ConditionBits(low: matched, high: extraWords(of: index).map { UnsafePointer($0) }))
+    }
+
+    private func decide(_ trace: TraceEvidence, _ matched: ConditionBits) -> Verdict {
+        stopwatch.beginDecision()
+        var trace = trace
+        if conditions.hasUpstream(matched) { trace.upstream = UpstreamSampling(of: trace.spans) }
+        var verdict = Verdict(
+            isKept: false, policyIndex: DecisionRecord.noPolicy, probability: 0, ownProbability: 0, cause: .noneMatched)
+        /// The chance that no drop policy drops a trace like this.
+        var spared = 1.0
+        for group in chances.indices { chances[group] = 0 }
+        for (position, node) in order.enumerated() {
+            let vote = node.vote(on: trace, matched: matched)
+            if position < dropCount {
+                if vote == .drop { return finish(.init(.dropPolicy, node), trace, matched) }
+                spared *= 1 - vote.probability
+                continue
+            }
+            // A policy that could have kept the trace raises its probability, whichever policy comes first.
+            chances[groups[position]] = max(chances[groups[position]], vote.probability)
+            switch vote {
+            case .keep:
                 if !verdict.isKept {
                     verdict.isKept = true
-                    verdict.policyIndex = UInt16(index)
+                    verdict.cause = .matched
+                    verdict.policyIndex = UInt16(truncatingIfNeeded: creditedIndex(node))
                 }
-                verdict.probability = max(verdict.probability, probability)
-            case .pass(let probability):
-                // A policy that could have kept the trace raises its probability, whichever policy comes first.
-                verdict.probability = max(verdict.probability, probability)
-            case .drop:
-                return Verdict(isKept: false, policyIndex: UInt16(index), probability: 0)
+            case .limited where !verdict.isKept && verdict.cause == .noneMatched:
+                verdict.cause = .limited
+                verdict.policyIndex = UInt16(truncatingIfNeeded: creditedIndex(node))
+            case .drop: return finish(.init(.dropPolicy, node), trace, matched)
+            case .limited, .pass: break
             }
+            if verdict.isKept, stopsAtFirstMatch { break }
+        }
+        // One source (or a certain vote) is the common case, and exact.
+        verdict.probability = chances.max() ?? 0
+        if chances.count > 1, verdict.probability < 1 {
+            verdict.probability = 1 - chances.reduce(1) { $0 * (1 - $1) }
+        }
+        verdict.probability *= spared
+        verdict.ownProbability = verdict.probability
+        verdict.probability *= trace.upstream.probability
+        return finish(verdict, trace, matched)
+    }
+
+    private func finish(_ verdict: Verdict, _ trace: TraceEvidence, _ matched: ConditionBits) -> Verdict {
+        var node = node(verdict.policyIndex)
+        while let current = node {
+            current.counters.decided &+= 1
+            node = current.parent
+        }
+        for (node, observer) in observers {
+            observer.observe(trace, matched: matched.of(node.firstCondition), isKept: verdict.isKept)
         }
         return verdict
     }
 
-    func countKept(policyIndex: UInt16, spans: Int, bytes: Int) {
-        guard Int(policyIndex) < counters.count else { return }
-        counters[Int(policyIndex)].keptTraces += 1
-        counters[Int(policyIndex)].keptSpans += UInt64(spans)
-        counters[Int(policyIndex)].keptBytes += UInt64(bytes)
+    /// The sub-policy that a composite kept by, else the policy itself.
+    private func creditedIndex(_ node: PolicyNode) -> Int {
+        (node.policy as? any CreditingPolicy)?.credited?.index ?? node.index
     }
 
-    func name(_ policyIndex: UInt16) -> String {
-        Int(policyIndex) < policies.count ? policies[Int(policyIndex)].name : ""
+    private func node(_ index: UInt16) -> PolicyNode? {
+        Int(index) < nodes.count ? nodes[Int(index)] : nil
     }
+
+    func countKept(policyIndex: UInt16, spans: Int, bytes: Int) {
+        var node = node(policyIndex)
+        while let current = node {
+            current.counters.keptTraces &+= 1
+            current.counters.keptSpans &+= UInt64(spans)
+            current.counters.keptBytes &+= UInt64(bytes)
+            node = current.parent
+        }
+    }
+
+    // MARK: - Names and figures
+
+    /// The name of the policy in the list that an index belongs to.
+    func name(_ policyIndex: UInt16) -> String { node(policyIndex)?.path.first ?? "" }
+
+    /// `"rates" > "errors"` for sub-policy errors of policy rates.
+    func quotedPath(_ policyIndex: UInt16) -> String {
+        (node(policyIndex)?.path ?? []).map { "\"\($0)\"" }.joined(separator: " > ")
+    }
+
+    /// One sentence for people: which rule.
+    func reason(_ cause: Verdict.Cause, policyIndex: UInt16) -> String {
+        let policy = quotedPath(policyIndex)
+        return switch cause {
+        case .matched: "policy \(policy) matched"
+        case .noneMatched: "no policy matched"
+        case .dropPolicy: "policy \(policy) drops"
+        case .limited: "policy \(policy) is over its limit"
+        case .tooLarge: "trace is larger than maximum_trace_size_bytes"
+        }
+    }
+
+    /// The verdict on a trace that is dropped for its size.
+    func tooLarge() -> Verdict {
+        Verdict(
+            isKept: false, policyIndex: DecisionRecord.noPolicy, probability: 0, ownProbability: 0, cause: .tooLarge)
+    }
+
+    var counters: [PolicyCounters] {
+        nodes.map { node in
+            var counters = PolicyCounters(name: node.path.joined(separator: " > "))
+            counters.isSubpolicy = node.path.count > 1
+            counters.evaluatedTraces = node.counters.evaluated
+            counters.matchedTraces = node.counters.matched
+            counters.decidedTraces = node.counters.decided
+            counters.keptTraces = node.counters.keptTraces
+            counters.keptSpans = node.counters.keptSpans
+            counters.keptBytes = node.counters.keptBytes
+            counters.nanoseconds = node.counters.nanoseconds
+            return counters
+        }
+    }
+
+    // MARK: - State
+
+    private static let stateVersion: UInt64 = 1
+
+    /// What stateful policies remember, by their place in the list; empty where there are none.
+    var state: [UInt8] {
+        let stateful = nodes.filter { $0.policy is any StatefulPolicy }
+        if stateful.isEmpty { return [] }
+        var encoder = StateEncoder()
+        encoder.number(Self.stateVersion)
+        encoder.number(UInt64(stateful.count))
+        for node in stateful {
+            guard let policy = node.policy as? any StatefulPolicy else { continue }
+            var own = StateEncoder()
+            policy.encodeState(into: &own)
+            encoder.text(Self.stateKey(node))
+            encoder.blob(own.bytes)
+        }
+        return encoder.bytes
+    }
+
+    /// Takes over the state of policies that still stand where they stood, with the same type. What cannot be read is left.
+    func restore(_ bytes: [UInt8]) {
+        var decoder = StateDecoder(bytes)
+        guard decoder.number() == Self.stateVersion, let count = decoder.count(ofSize: 2) else { return }
+        var states: [String: [UInt8]] = [:]
+        for _ in 0..<count {
+            guard let key = decoder.text(), let state = decoder.blob() else { break }
+            states[key] = state
+        }
+        for node in nodes {
+            guard let policy = node.policy as? any StatefulPolicy, let state = states[Self.stateKey(node)] else {
+                continue
+            }
+            var own = StateDecoder(state)
+            policy.restoreState(from: &own)
+        }
+    }
+
+    private static func stateKey(_ node: PolicyNode) -> String {
+        ([String(describing: type(of: node.policy))] + node.path).joined(separator: "\u{0}")
+    }
+
+    /// Whether some policy reads whole traces when it votes.
+    var needsWholeTraces: Bool { nodes.contains { $0.policy.needsWholeTrace } }
+}
+
+extension PolicyList.Verdict {
+    fileprivate init(_ cause: Cause, _ node: PolicyNode) {
+        self.init(
+            isKept: false, policyIndex: UInt16(truncatingIfNeeded: node.index), probability: 0, ownProbability: 0,
+            cause: cause)
+    }
+}
+
+/// A policy that keeps by one of its sub-policies, and says by which.
+protocol CreditingPolicy: SamplingPolicy {
+    /// The sub-policy that the last `keep` or `limited` came from.
+    var credited: PolicyNode? { get }
 }

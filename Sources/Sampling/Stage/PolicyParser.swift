@@ -1,8 +1,11 @@
 import Pipeline
 
-/// Reads the `policies:` list of a tail sampler, in the Collector's form, and reports every mistake.
+/// Reads lists of policies in the Collector's form, and reports every mistake.
 enum PolicyParser {
-    /// Checks the list without making anything.
+    /// Policies inside policies; deeper is surely a mistake, and bounds the recursion.
+    static let maximumDepth = 16
+
+    /// Checks the `policies:` of a sampler without making anything.
     static func check(_ settings: StageSettings, _ diagnostics: inout Diagnostics) {
         guard let list = settings.value["policies"] else { return }
         guard case .list(let policies) = list.content else {
@@ -15,34 +18,79 @@ enum PolicyParser {
                 "policies is empty, so every trace would be dropped; to keep everything write "
                     + "{ name: everything, type: always_sample }", at: list.location)
         }
+        let count = policies.reduce(0) { $0 + self.count($1, depth: 0) }
+        if count > PolicyList.maximumCount {
+            diagnostics.error(
+                "\(count) policies, sub-policies included; a sampler has at most \(PolicyList.maximumCount)",
+                at: list.location)
+            return
+        }
         var names: [String: SourceLocation] = [:]
-        for (index, policy) in policies.enumerated() { check(policy, index: index, &names, &diagnostics) }
+        for (index, policy) in policies.enumerated() {
+            let place = place(of: policy, above: nil, label: "policies[\(index)]")
+            check(policy, place, &names, label: "policies[\(index)]", &diagnostics)
+        }
+        PolicyOverlaps.check(policies, &diagnostics)
+    }
+
+    /// Checks the sub-policies of a policy.
+    ///
+    /// - Parameter isAllowed: why a type cannot stand here, or nil.
+    static func checkSubpolicies(
+        _ list: ConfigValue, key: String, of type: String, _ above: PolicyPlace, _ diagnostics: inout Diagnostics
+    ) {
+        guard above.depth < maximumDepth else {
+            diagnostics.error("\(above): policies nest deeper than \(maximumDepth)", at: list.location)
+            return
+        }
+        guard case .list(let policies) = list.content else {
+            diagnostics.error("\(above): \(key) must be a list of policies", at: list.location)
+            return
+        }
+        var names: [String: SourceLocation] = [:]
+        for (index, policy) in policies.enumerated() {
+            let place = place(of: policy, above: (above, type), label: "\(key)[\(index)]")
+            check(policy, place, &names, label: "\(place.description)", &diagnostics)
+        }
+    }
+
+    /// Checks a sub-policy that stands alone.
+    static func checkSubpolicy(
+        _ policy: ConfigValue, key: String, of type: String, _ above: PolicyPlace, _ diagnostics: inout Diagnostics
+    ) {
+        guard above.depth < maximumDepth else {
+            diagnostics.error("\(above): policies nest deeper than \(maximumDepth)", at: policy.location)
+            return
+        }
+        var names: [String: SourceLocation] = [:]
+        let place = place(of: policy, above: (above, type), label: key)
+        check(policy, place, &names, label: place.description, &diagnostics)
+    }
+
+    private static func place(
+        of policy: ConfigValue, above: (place: PolicyPlace, type: String)?, label: String
+    ) -> PolicyPlace {
+        let name = policy["name"]?.scalar ?? ""
+        let shown = name.isEmpty ? label : Wording.quoted(name)
+        if let above { return above.place.below(above.type, name: shown, at: policy.location) }
+        return PolicyPlace(
+            description: name.isEmpty ? label : "policy \(shown)", location: policy.location, depth: 0)
     }
 
     private static func check(
-        _ policy: ConfigValue, index: Int, _ names: inout [String: SourceLocation], _ diagnostics: inout Diagnostics
+        _ policy: ConfigValue, _ place: PolicyPlace, _ names: inout [String: SourceLocation], label: String,
+        _ diagnostics: inout Diagnostics
     ) {
         guard case .map = policy.content else {
             diagnostics.error(
-                "policies[\(index)] must be a map with name and type, not \(Wording.kind(of: policy))",
-                at: policy.location)
+                "\(label) must be a map with name and type, not \(Wording.kind(of: policy))", at: policy.location)
             return
         }
-        let name = policy["name"]?.scalar ?? ""
-        let subject = name.isEmpty ? "policies[\(index)]" : "policy \"\(name)\""
-        if name.isEmpty {
-            diagnostics.error("policies[\(index)] needs a name", at: policy["name"]?.location ?? policy.location)
-        } else if let first = names[name] {
-            diagnostics.error(
-                "\(subject): the name is taken by the policy in line \(first.line)",
-                at: policy["name"]?.location ?? policy.location)
-        } else {
-            names[name] = policy["name"]?.location
-        }
+        checkName(policy, place, &names, label: label, &diagnostics)
         let known = BuiltInPolicies.all.map(\.type)
         guard let typeValue = policy["type"], let type = typeValue.scalar else {
             diagnostics.error(
-                "\(subject) needs a type; known types: \(known.joined(separator: ", "))",
+                "\(place) needs a type; known types: \(known.joined(separator: ", "))",
                 at: policy["type"]?.location ?? policy.location)
             return
         }
@@ -50,55 +98,103 @@ enum PolicyParser {
             let hint = Wording.suggestion(for: type, among: known)
             let types = known.joined(separator: ", ")
             diagnostics.error(
-                "\(subject): unknown type \"\(type)\""
+                "\(place): unknown type \(Wording.quoted(type))"
                     + (hint.isEmpty ? "; known types: \(types)" : ".\(hint) Known types: \(types)"),
                 at: typeValue.location)
             return
         }
-        checkBlock(policy, definition, subject, typeValue.location, &diagnostics)
+        if place.depth > 0, type == "drop" || type == "composite" {
+            diagnostics.error(
+                "\(place): type \(type) cannot be part of another policy; write it in the list of policies itself",
+                at: typeValue.location)
+            return
+        }
+        checkKeys(policy, definition, place, typeValue.location, &diagnostics)
     }
 
-    private static func checkBlock(
-        _ policy: ConfigValue, _ definition: PolicyDefinition, _ subject: String, _ typeLocation: SourceLocation,
+    private static func checkName(
+        _ policy: ConfigValue, _ place: PolicyPlace, _ names: inout [String: SourceLocation], label: String,
         _ diagnostics: inout Diagnostics
     ) {
-        let allowed = ["name", "type"] + (definition.example == nil ? [] : [definition.type])
+        let name = policy["name"]?.scalar ?? ""
+        let location = policy["name"]?.location ?? policy.location
+        if name.isEmpty {
+            diagnostics.error("\(label) needs a name", at: location)
+        } else if let first = names[name] {
+            diagnostics.error("\(place): the name is taken by the policy in line \(first.line)", at: location)
+        } else {
+            names[name] = location
+        }
+    }
+
+    private static func checkKeys(
+        _ policy: ConfigValue, _ definition: PolicyDefinition, _ place: PolicyPlace, _ typeLocation: SourceLocation,
+        _ diagnostics: inout Diagnostics
+    ) {
+        let inlineKeys = definition.form == .inline && policy[definition.type] == nil
+        var allowed = ["name", "type"]
+        if definition.form != .bare { allowed.append(definition.type) }
+        if inlineKeys { allowed += definition.options.map(\.name) }
         // A block under a wrong name is reported as such, and not as missing too.
-        var hasStrangeBlock = false
+        var misspelt: Set<String> = []
         for entry in policy.entries where !allowed.contains(entry.key) {
-            hasStrangeBlock = true
+            misspelt.insert(NearestName.nearest(to: entry.key, among: allowed) ?? definition.type)
             let hint = Wording.suggestion(for: entry.key, among: allowed)
             let reason =
                 BuiltInPolicies[entry.key] != nil
                 ? "; that block belongs to type \(entry.key), this policy has type \(definition.type)"
                 : (hint.isEmpty ? "; known keys: \(allowed.joined(separator: ", "))" : ".\(hint)")
-            diagnostics.error("\(subject): unknown key \"\(entry.key)\"\(reason)", at: entry.keyLocation)
+            diagnostics.error("\(place): unknown key \(Wording.quoted(entry.key))\(reason)", at: entry.keyLocation)
         }
-        guard let example = definition.example else { return }
-        guard let block = policy[definition.type], case .map = block.content else {
-            if policy[definition.type] == nil && hasStrangeBlock { return }
-            diagnostics.error(
-                "\(subject): type \(definition.type) needs a \"\(definition.type)\" block, for example \(example)",
-                at: policy[definition.type]?.location ?? typeLocation)
+        if definition.form == .bare { return }
+        var block = policy
+        if !inlineKeys {
+            guard let value = policy[definition.type], case .map = value.content else {
+                if policy[definition.type] == nil && !misspelt.isEmpty { return }
+                diagnostics.error(
+                    "\(place): type \(definition.type) needs a \"\(definition.type)\" block, for example "
+                        + (definition.example ?? ""), at: policy[definition.type]?.location ?? typeLocation)
+                return
+            }
+            block = value
+        } else if !misspelt.isEmpty {
             return
         }
-        var checker = OptionChecker(subject: subject)
-        checker.check(block, options: definition.options, at: block.location)
+        var checker = OptionChecker(subject: place.description)
+        let others = inlineKeys ? ["name", "type"] : []
+        checker.check(block, options: definition.options, at: block.location, ignoring: others)
         diagnostics.append(checker.diagnostics)
         if !checker.diagnostics.hasErrors {
             definition.check(
-                StageSettings(name: subject, value: block, definition: definition.options), subject, &diagnostics)
+                StageSettings(name: place.description, value: block, definition: definition.options), place,
+                &diagnostics)
         }
     }
 
-    /// Makes the policies of a checked list.
+    private static func count(_ policy: ConfigValue, depth: Int) -> Int {
+        guard depth <= maximumDepth else { return 0 }
+        return subpolicies(of: policy).reduce(1) { $0 + count($1, depth: depth + 1) }
+    }
+
+    /// The policies directly inside a policy.
+    static func subpolicies(of policy: ConfigValue) -> [ConfigValue] {
+        guard let type = policy["type"]?.scalar, let block = policy[type] else { return [] }
+        let key = "\(type)_sub_policy"
+        return type == "not" ? [block[key]].compactMap { $0 } : block[key]?.elements ?? []
+    }
+
+    /// Makes the policies of a checked sampler.
     static func make(_ settings: StageSettings) -> [any SamplingPolicy] {
-        (settings.value["policies"]?.elements ?? []).compactMap { policy in
-            guard let name = policy["name"]?.scalar, let type = policy["type"]?.scalar,
-                let definition = BuiltInPolicies[type]
-            else { return nil }
-            let block = policy[type] ?? ConfigValue(.map([]), at: policy.location)
-            return definition.make(name, StageSettings(name: name, value: block, definition: definition.options))
-        }
+        (settings.value["policies"]?.elements ?? []).compactMap(make)
+    }
+
+    /// Makes one checked policy.
+    static func make(_ policy: ConfigValue) -> (any SamplingPolicy)? {
+        guard let name = policy["name"]?.scalar, let type = policy["type"]?.scalar,
+            let definition = BuiltInPolicies[type]
+        else { return nil }
+        let absent = definition.form == .inline ? policy : ConfigValue(.map([]), at: policy.location)
+        return definition.make(
+            name, StageSettings(name: name, value: policy[type] ?? absent, definition: definition.options))
     }
 }

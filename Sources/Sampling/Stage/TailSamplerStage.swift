@@ -1,3 +1,4 @@
+import Glibc
 public import Pipeline
 
 /// The stage kind `tail_sampler`: windows, policies, decisions.
@@ -25,32 +26,33 @@ public enum TailSamplerStage {
             StageOption(
                 "policies", .any, required: true, summary: "which traces to keep; the first policy that matches counts"),
             StageOption(
+                "annotate", .boolean, default: "true",
+                summary: "write the decision into kept spans: ot=th in the tracestate, tailrace.policy on the root"),
+            StageOption(
                 "decision_horizon", .duration, default: "1h",
                 summary: "how long decisions are remembered for late spans"),
             StageOption(
                 "max_spans_per_trace", .integer(1...100_000_000), default: "100000",
                 summary: "a larger trace is decided at once"),
             StageOption("max_bytes_per_trace", .size, default: "256MiB", summary: "a larger trace is decided at once"),
-            StageOption(
-                "decision_wait", .duration, summary: "the Collector's name for window.max; turns settle and idle off"),
-            StageOption(
-                "decision_wait_after_root_received", .duration,
-                summary: "the Collector's name for window.settle, together with decision_wait"),
-            StageOption(
-                "num_traces", .integer(0...Int64.max),
-                summary: "accepted for the Collector's sake; memory is bounded by window.max_bytes instead"),
-            StageOption(
-                "expected_new_traces_per_sec", .integer(0...Int64.max),
-                summary: "accepted for the Collector's sake; not needed"),
-        ],
+        ] + collectorOptions,
         check: check,
         make: .sampler { settings, context in
             WindowSampler(
-                settings: windowSettings(settings), policies: PolicyParser.make(settings), context: context)
+                settings: windowSettings(settings), policies: PolicyParser.make(settings), context: context,
+                clock: monotonicNanoseconds)
         })
+
+    /// For the metric of policies' time.
+    private static func monotonicNanoseconds() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    }
 
     private static func check(_ settings: StageSettings, _ diagnostics: inout Diagnostics) {
         PolicyParser.check(settings, &diagnostics)
+        checkCollectorOptions(settings, &diagnostics)
         if let wait = settings.value["decision_wait"], let window = settings.value["window"] {
             diagnostics.error(
                 "decision_wait is the Collector's form of window; write one of the two (window is in line "
@@ -93,6 +95,11 @@ public enum TailSamplerStage {
         window.decisionHorizon = settings.duration("decision_horizon") ?? window.decisionHorizon
         if let spans = settings.integer("max_spans_per_trace") { window.maximumSpansPerTrace = UInt32(clamping: spans) }
         if let bytes = settings.size("max_bytes_per_trace") { window.maximumBytesPerTrace = UInt64(clamping: bytes) }
+        if let bytes = settings.integer("maximum_trace_size_bytes"), bytes > 0 {
+            window.droppedAboveBytes = UInt64(bytes)
+        }
+        window.stopsAtFirstMatch = settings.boolean("sample_on_first_match") ?? false
+        window.annotates = settings.boolean("annotate") ?? true
         return window
     }
 

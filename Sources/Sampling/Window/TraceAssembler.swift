@@ -26,6 +26,7 @@ struct TraceAssembler {
     private struct Piece {
         var unit: UInt32
         var bytes: UnsafeRawBufferPointer
+        var isRoot: Bool
     }
 
     private struct Identity: Hashable {
@@ -39,7 +40,7 @@ struct TraceAssembler {
     ///   share an id).
     mutating func assemble(
         _ state: TraceState, runs: borrowing RunPool, arena: borrowing SpanArena, units: borrowing UnitTable,
-        decision: Decision, partition: PartitionID
+        decision: Decision, annotation: SpanAnnotation?, partition: PartitionID
     ) -> (trace: KeptTrace, duplicates: Int) {
         var pieces: [Piece] = []
         var seen: Set<Identity> = []
@@ -68,7 +69,7 @@ struct TraceAssembler {
                 end = max(end, fields.endTime)
                 byteCount += Int(length)
                 if root == nil, fields.parentSpanID.isZero { root = (run.unit, fields.name) }
-                pieces.append(Piece(unit: run.unit, bytes: bytes))
+                pieces.append(Piece(unit: run.unit, bytes: bytes, isRoot: fields.parentSpanID.isZero))
             }
             index = run.next
         }
@@ -84,15 +85,15 @@ struct TraceAssembler {
         summary.startTime = start == .max ? 0 : start
         summary.endTime = end
         let trace = KeptTrace(
-            partition: partition, summary: summary, decision: decision, payload: payload(pieces, units: units),
-            isLate: false)
+            partition: partition, summary: summary, decision: decision,
+            payload: payload(pieces, units: units, annotation), isLate: false)
         return (trace, duplicates)
     }
 
     /// A late span of a kept trace, as a trace of one span.
     mutating func assembleLate(
         _ head: SpanHead, bytes: UnsafeRawBufferPointer, unit: UInt32, units: borrowing UnitTable, decision: Decision,
-        partition: PartitionID
+        annotation: SpanAnnotation?, partition: PartitionID
     ) -> KeptTrace {
         let summary = TraceSummary(
             traceID: head.traceID, startTime: head.startTime, endTime: head.endTime, spanCount: 1,
@@ -100,7 +101,8 @@ struct TraceAssembler {
             rootName: scrubbedName(SpanFields(bytes).name), hasRoot: head.isRoot)
         return KeptTrace(
             partition: partition, summary: summary, decision: decision,
-            payload: payload([Piece(unit: unit, bytes: bytes)], units: units), isLate: true)
+            payload: payload([Piece(unit: unit, bytes: bytes, isRoot: head.isRoot)], units: units, annotation),
+            isLate: true)
     }
 
     /// The summary of a trace without looking at spans other than its root.
@@ -128,9 +130,11 @@ struct TraceAssembler {
     // MARK: - Bytes
 
     /// `ExportTraceServiceRequest {1: ResourceSpans {1: resource, 2: ScopeSpans {1: scope, 2: span…, 3: url}, 3: url}}`
-    private mutating func payload(_ pieces: [Piece], units: borrowing UnitTable) -> [UInt8] {
+    private mutating func payload(
+        _ pieces: [Piece], units: borrowing UnitTable, _ annotation: SpanAnnotation?
+    ) -> [UInt8] {
         var order: [UInt32] = []
-        var byUnit: [UInt32: [UnsafeRawBufferPointer]] = [:]
+        var byUnit: [UInt32: [Piece]] = [:]
         // Units with an equal resource become one ResourceSpans with several scopes: by the first unit of each.
         var firstUnits: [UInt64: UInt32] = [:]
         var groups: [UInt32: [UInt32]] = [:]
@@ -142,7 +146,7 @@ struct TraceAssembler {
                 if leader == piece.unit { order.append(leader) }
                 groups[leader, default: []].append(piece.unit)
             }
-            byUnit[piece.unit, default: []].append(piece.bytes)
+            byUnit[piece.unit, default: []].append(piece)
         }
         var writer = ProtobufWriter(
             reservingCapacity: pieces.reduce(64) { $0 + $1.bytes.count + 8 } + order.count * 256)
@@ -154,7 +158,7 @@ struct TraceAssembler {
                     let scope = scrubbedScope(member, units: units)
                     writer.messageField(2) { writer in
                         if !scope.isEmpty { writer.bytesField(1, scope) }
-                        for span in byUnit[member] ?? [] { appendSpan(span, to: &writer) }
+                        for piece in byUnit[member] ?? [] { appendSpan(piece, annotation, to: &writer) }
                         let schemaURL = units.scopeSchemaURL(member)
                         if !schemaURL.isEmpty { writer.bytesField(3, schemaURL) }
                     }
@@ -166,14 +170,28 @@ struct TraceAssembler {
         return writer.bytes
     }
 
-    private mutating func appendSpan(_ span: UnsafeRawBufferPointer, to writer: inout ProtobufWriter) {
+    private mutating func appendSpan(
+        _ piece: Piece, _ annotation: SpanAnnotation?, to writer: inout ProtobufWriter
+    ) {
         guard !scrubbers.isEmpty else {
-            writer.bytesField(2, span)
+            append(piece.bytes, isRoot: piece.isRoot, annotation, to: &writer)
             return
         }
-        let scrubbed = scrub(span, as: .span)
+        let scrubbed = scrub(piece.bytes, as: .span)
         // A span without any field is none: it would be stored as one with the trace id zero.
-        if !scrubbed.isEmpty { writer.bytesField(2, scrubbed) }
+        if scrubbed.isEmpty { return }
+        scrubbed.withUnsafeBytes { append($0, isRoot: piece.isRoot, annotation, to: &writer) }
+    }
+
+    /// Annotations come after scrubbing: they are ours, and no rule is about them.
+    private func append(
+        _ span: UnsafeRawBufferPointer, isRoot: Bool, _ annotation: SpanAnnotation?, to writer: inout ProtobufWriter
+    ) {
+        if let annotation {
+            annotation.write(span, isRoot: isRoot, into: &writer)
+        } else {
+            writer.bytesField(2, span)
+        }
     }
 
     private mutating func scrubbedResource(_ unit: UInt32, units: borrowing UnitTable) -> [UInt8] {

@@ -28,17 +28,22 @@ public final class WindowSampler: Sampler {
     private var unitIndices: [UInt32] = []
     private var dueEntries: [DeadlineWheel.Entry] = []
     private var closing: [(deadline: Int64, index: UInt32)] = []
+    /// The spans of the trace being decided, for policies that ask.
+    private let openSpansView = OpenTraceSpans()
 
+    /// - Parameter clock: monotonic nanoseconds, for the metric of policies' time; decisions do not depend on it.
     public init(
-        settings: WindowSettings, policies: [any SamplingPolicy], context: SamplerContext
+        settings: WindowSettings, policies: [any SamplingPolicy], context: SamplerContext,
+        clock: (() -> UInt64)? = nil
     ) {
         self.settings = settings
-        self.policies = PolicyList(policies)
+        self.policies = PolicyList(policies, stopsAtFirstMatch: settings.stopsAtFirstMatch, clock: clock)
         policyVersion = context.policyVersion
         self.context = context
         assembler = TraceAssembler(scrubbers: context.scrubbers)
         memory = DecisionMemory(horizon: settings.decisionHorizon)
         wheel = DeadlineWheel(span: settings.max / settings.tick)
+        openSpansView.sampler = self
     }
 
     // MARK: - Spans in
@@ -50,6 +55,7 @@ public final class WindowSampler: Sampler {
         advance(to: context.streamTime, output: output)
         unitIndices.removeAll(keepingCapacity: true)
         unitIndices.append(contentsOf: repeatElement(RunPool.none, count: batch.units.count))
+        policies.spansArrive(at: streamTime, decidedBy: streamTime &+ settings.max &+ 2 &* settings.tick)
         let heads = batch.heads
         var lastID = TraceID(high: 0, low: 0)
         var lastIndex = TraceTable.none
@@ -72,6 +78,7 @@ public final class WindowSampler: Sampler {
     private func open(_ id: TraceID) -> UInt32 {
         let index = table.insert(id, seen: streamTime)
         arrivals.append(index, generation: table[index].generation)
+        policies.opened(index)
         schedule(index)
         return index
     }
@@ -98,12 +105,12 @@ public final class WindowSampler: Sampler {
             }
             if isLate { table[index].lastLateRun = run } else { table[index].lastRun = run }
         }
-        if !isLate { accumulate(batch, head, index, run: run, position: position) }
+        if !isLate { accumulate(batch, head, index, unit: unit, run: run, position: position) }
     }
 
     @inline(__always)
     private func accumulate(
-        _ batch: SpanBatch, _ head: SpanHead, _ index: UInt32, run: UInt32, position: UInt32
+        _ batch: SpanBatch, _ head: SpanHead, _ index: UInt32, unit: UInt32, run: UInt32, position: UInt32
     ) {
         let isFirst = table[index].spanCount == 0
         let isFirstRoot = head.isRoot && table[index].rootSeen == .max
@@ -114,9 +121,8 @@ public final class WindowSampler: Sampler {
         if head.endTime > table[index].endTime { table[index].endTime = head.endTime }
         table[index].statusSeen |= 1 << head.status
         if head.isError { table[index].errorCount &+= 1 }
-        if policies.hasConditions {
-            table[index].matched = policies.observe(head, in: batch, matched: table[index].matched)
-        }
+        table[index].matched = policies.observe(
+            head, in: batch, unit: unit, of: index, matched: table[index].matched)
         if isFirst || isFirstRoot {
             table[index].rootRun = run
             table[index].rootPosition = position
@@ -126,7 +132,8 @@ public final class WindowSampler: Sampler {
             schedule(index)
         }
         if table[index].spanCount >= settings.maximumSpansPerTrace
-            || table[index].byteCount >= settings.maximumBytesPerTrace, table[index].limitReached == .max
+            || table[index].byteCount >= settings.maximumBytesPerTrace
+            || table[index].byteCount > settings.droppedAboveBytes, table[index].limitReached == .max
         {
             table[index].limitReached = streamTime
             schedule(index)
@@ -197,7 +204,7 @@ public final class WindowSampler: Sampler {
                 reason: "late span of a kept trace")
             let trace = assembler.assembleLate(
                 head, bytes: batch.bytes(head.message), unit: unit, units: units, decision: decision,
-                partition: self.context.partition)
+                annotation: annotation(decision, ownProbability: nil), partition: self.context.partition)
             output.kept(trace, duplicates: 0)
         }
         output.done(offset: context.offset, firstIndex: spanIndex, count: 1)
@@ -227,7 +234,9 @@ public final class WindowSampler: Sampler {
         tick = now
         arrivals.skipDecided(in: table)
         memory.expire(streamTime: streamTime)
-        assembler.forget(units.sweepIfNeeded())
+        let swept = units.sweepIfNeeded()
+        assembler.forget(swept)
+        policies.forget(swept)
         releaseUnused()
     }
 
@@ -269,6 +278,7 @@ public final class WindowSampler: Sampler {
         guard table.count == 0 else { return }
         table.releaseMemory()
         runs.releaseMemory()
+        policies.releaseMemory()
         arrivals.removeAll()
     }
 
@@ -281,6 +291,10 @@ public final class WindowSampler: Sampler {
         for decision in decisions { memory.remember(decision) }
     }
 
+    public var state: [UInt8] { policies.state }
+
+    public func restore(state: [UInt8]) { policies.restore(state) }
+
     // MARK: - Decisions
 
     /// Decides the traces in `closing` together.
@@ -292,17 +306,23 @@ public final class WindowSampler: Sampler {
         }
         for (deadline, index) in closing {
             let state = table[index]
-            let evidence = TraceEvidence(
-                traceID: state.traceID, duration: state.duration, spanCount: state.spanCount,
-                errorCount: state.errorCount, byteCount: state.byteCount, statusSeen: state.statusSeen,
-                hasRoot: state.rootSeen != .max, decidedAt: deadline)
-            let verdict = policies.decide(evidence, matched: state.matched)
+            let verdict = verdict(state, index, deadline)
             let trigger = trigger ?? closedBy(state, deadline)
             finish(state, index, verdict, trigger, deadline, output)
         }
         closing.removeAll(keepingCapacity: true)
         dueEntries.removeAll(keepingCapacity: true)
         lastRunStored = RunPool.none
+    }
+
+    private func verdict(_ state: TraceState, _ index: UInt32, _ deadline: Int64) -> PolicyList.Verdict {
+        if state.byteCount > settings.droppedAboveBytes { return policies.tooLarge() }
+        openSpansView.state = state
+        let evidence = TraceEvidence(
+            traceID: state.traceID, duration: state.duration, spanCount: state.spanCount,
+            errorCount: state.errorCount, byteCount: state.byteCount, statusSeen: state.statusSeen,
+            hasRoot: state.rootSeen != .max, decidedAt: deadline, spans: openSpansView)
+        return policies.decide(evidence, matched: state.matched, of: index)
     }
 
     private func closedBy(_ state: TraceState, _ deadline: Int64) -> Decision.Trigger {
@@ -323,13 +343,14 @@ public final class WindowSampler: Sampler {
             spanCount: state.spanCount, byteCount: state.byteCount, duration: state.duration,
             firstOffset: offsets.first, lastOffset: offsets.last)
         if verdict.isKept {
-            emit(state, record, output)
+            emit(state, record, verdict, output)
         } else {
             output.dropped(spans: Int(state.spanCount))
             if output.wantsDropped {
                 let summary = assembler.summary(of: state, runs: runs, arena: arena, units: units)
                 output.dropped(
-                    DroppedTrace(partition: context.partition, summary: summary, decision: decision(record)))
+                    DroppedTrace(
+                        partition: context.partition, summary: summary, decision: decision(record, verdict.cause)))
             }
         }
         openSpans -= release(from: state.firstRun, output)
@@ -341,10 +362,14 @@ public final class WindowSampler: Sampler {
         table.remove(index)
     }
 
-    private func emit(_ state: TraceState, _ record: DecisionRecord, _ output: any SamplerOutput) {
-        let decision = decision(record)
+    private func emit(
+        _ state: TraceState, _ record: DecisionRecord, _ verdict: PolicyList.Verdict, _ output: any SamplerOutput
+    ) {
+        let decision = decision(record, verdict.cause)
+        let annotation = annotation(decision, ownProbability: verdict.ownProbability)
         let assembled = assembler.assemble(
-            state, runs: runs, arena: arena, units: units, decision: decision, partition: context.partition)
+            state, runs: runs, arena: arena, units: units, decision: decision, annotation: annotation,
+            partition: context.partition)
         policies.countKept(
             policyIndex: record.policyIndex, spans: assembled.trace.summary.spanCount,
             bytes: assembled.trace.summary.byteCount)
@@ -355,7 +380,8 @@ public final class WindowSampler: Sampler {
         late.rootRun = RunPool.none
         late.rootSeen = .max
         let assembledLate = assembler.assemble(
-            late, runs: runs, arena: arena, units: units, decision: decision, partition: context.partition)
+            late, runs: runs, arena: arena, units: units, decision: decision, annotation: annotation,
+            partition: context.partition)
         var trace = assembledLate.trace
         trace.isLate = true
         output.kept(trace, duplicates: assembledLate.duplicates)
@@ -383,32 +409,25 @@ public final class WindowSampler: Sampler {
         return (runs[state.firstRun].offset, runs[state.lastRun].offset)
     }
 
-    private func decision(_ record: DecisionRecord) -> Decision {
-        let policy = policies.name(record.policyIndex)
-        return Decision(
-            isKept: record.isKept, policy: policy, probability: record.probability, policyVersion: policyVersion,
-            trigger: record.trigger, decidedAt: record.decidedAt, reason: Self.reason(record, policy: policy))
+    private func annotation(_ decision: Decision, ownProbability: Double?) -> SpanAnnotation? {
+        guard settings.annotates else { return nil }
+        return SpanAnnotation(
+            policy: decision.policy, probability: decision.probability, ownProbability: ownProbability)
     }
 
-    /// One sentence for people: which rule, and what closed the window.
-    private static func reason(_ record: DecisionRecord, policy: String) -> String {
-        let closed =
-            switch record.trigger {
-            case .root: "window closed after its root span"
-            case .idle: "window closed after its last span"
-            case .max: "window reached its maximum"
-            case .limit: "trace reached its size limit"
-            case .memory: "decided early to free memory"
-            case .shutdown: "decided at shutdown"
-            }
-        if record.isKept { return "policy \"\(policy)\" matched; \(closed)" }
-        return policy.isEmpty ? "no policy matched; \(closed)" : "policy \"\(policy)\" drops; \(closed)"
+    private func decision(_ record: DecisionRecord, _ cause: PolicyList.Verdict.Cause) -> Decision {
+        Decision(
+            isKept: record.isKept, policy: policies.name(record.policyIndex), probability: record.probability,
+            policyVersion: policyVersion, trigger: record.trigger, decidedAt: record.decidedAt,
+            reason: policies.reason(cause, policyIndex: record.policyIndex) + "; " + record.trigger.explanation)
     }
 
     // MARK: - Figures
 
     /// Bytes of memory that the open traces occupy.
-    public var usedBytes: Int { arena.usedBytes + runs.byteCount + table.byteCount + units.byteCount }
+    public var usedBytes: Int {
+        arena.usedBytes + runs.byteCount + table.byteCount + units.byteCount + policies.byteCount
+    }
 
     /// What memory may still hold: a restart restores no less than was remembered before it.
     public var decisionHorizon: Int64 { settings.decisionHorizon + memory.bucketLength }

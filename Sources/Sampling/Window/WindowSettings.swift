@@ -11,6 +11,12 @@ public struct WindowSettings: Sendable, Equatable {
     /// A trace with more spans or bytes is decided at once, with the trigger `limit`.
     public var maximumSpansPerTrace: UInt32 = 100_000
     public var maximumBytesPerTrace: UInt64 = 256 << 20
+    /// The Collector's `maximum_trace_size_bytes`: a trace with more bytes is dropped at once, whatever the policies say.
+    public var droppedAboveBytes: UInt64 = .max
+    /// The Collector's `sample_on_first_match`: policies behind the first that keeps a trace are not asked.
+    public var stopsAtFirstMatch = false
+    /// Kept spans say how they were sampled: see `SpanAnnotation`.
+    public var annotates = false
     /// How long decisions are remembered.
     public var decisionHorizon: Int64 = 3_600_000
 

@@ -48,6 +48,8 @@ public final class FileDeliveryStore: DeliveryStore {
         }
     }
 
+    public func space() -> StoreSpace? { fileSystem.space(layout.root) }
+
     // MARK: - Assign
 
     public func acquire(_ partition: PartitionID) throws -> RestoredTask {

@@ -40,6 +40,7 @@ public enum JSONLines {
             line.member("policy", dropped.decision.policy)
             line.member("probability", dropped.decision.probability)
             line.member("trigger", dropped.decision.trigger.name)
+            line.member("reason", dropped.decision.reason)
             line.member("decided_at_ms", dropped.decision.decidedAt)
         }
         line.endLine()

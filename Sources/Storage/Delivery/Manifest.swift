@@ -24,7 +24,8 @@ public struct Manifest: Sendable, Equatable {
 
 extension Manifest {
     private static let magic: UInt32 = 0x4d4c_5254  // "TRLM"
-    private static let version: UInt16 = 1
+    /// Version 2 added the samplers' state; version 1 is still read.
+    private static let version: UInt16 = 2
 
     /// Magic, version, body, XXH3 of everything before it.
     public func encoded() -> [UInt8] {
@@ -57,7 +58,9 @@ extension Manifest {
         var decoder = ByteDecoder(body)
         guard try decoder.fixed(UInt32.self) == magic else { throw .damaged("no manifest") }
         let version = try decoder.fixed(UInt16.self)
-        guard version == Self.version else { throw .damaged("manifest version \(version) is not known here") }
+        guard (1...Self.version).contains(version) else {
+            throw .damaged("manifest version \(version) is not known here")
+        }
         var manifest = Manifest(
             incarnation: try decoder.string(), sequence: try decoder.varint(), previousChecksum: try decoder.fixed(),
             entries: [], segments: [])
@@ -67,7 +70,7 @@ extension Manifest {
                     path: try decoder.string(), byteCount: try decoder.varint(), checksum: try decoder.fixed()))
         }
         for _ in 0..<(try decoder.count(minimumSize: 10)) {
-            manifest.entries.append(try TaskEntry.decode(&decoder))
+            manifest.entries.append(try TaskEntry.decode(&decoder, version: version))
         }
         return manifest
     }
@@ -94,10 +97,12 @@ extension TaskEntry {
             encoder.string(lane.sampler)
             encoder.signed(lane.low)
             lane.done.encode(into: &encoder)
+            encoder.varint(UInt64(lane.samplerState.count))
+            encoder.raw(lane.samplerState)
         }
     }
 
-    fileprivate static func decode(_ decoder: inout ByteDecoder) throws(StoreError) -> TaskEntry {
+    fileprivate static func decode(_ decoder: inout ByteDecoder, version: UInt16) throws(StoreError) -> TaskEntry {
         let partition = PartitionID(
             cluster: try decoder.string(), topic: try decoder.string(), partition: try decoder.fixed())
         var entry = TaskEntry(
@@ -109,9 +114,12 @@ extension TaskEntry {
                     path: try decoder.string(), length: try decoder.varint(), lastDecidedAt: try decoder.signed()))
         }
         for _ in 0..<(try decoder.count(minimumSize: 3)) {
-            entry.lanes.append(
-                LaneEntry(
-                    sampler: try decoder.string(), low: try decoder.signed(), done: try DoneRefs.decode(&decoder)))
+            var lane = LaneEntry(
+                sampler: try decoder.string(), low: try decoder.signed(), done: try DoneRefs.decode(&decoder))
+            if version >= 2 {
+                lane.samplerState = try decoder.raw()
+            }
+            entry.lanes.append(lane)
         }
         return entry
     }

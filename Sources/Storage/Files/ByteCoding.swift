@@ -77,6 +77,13 @@ struct ByteDecoder {
         return Int(value)
     }
 
+    /// Bytes behind their count.
+    mutating func raw() throws(StoreError) -> [UInt8] {
+        let length = try count()
+        defer { position += length }
+        return Array(bytes[position..<(position + length)])
+    }
+
     mutating func string() throws(StoreError) -> String {
         let length = try count()
         defer { position += length }

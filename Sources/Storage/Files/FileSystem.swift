@@ -1,3 +1,5 @@
+public import Pipeline
+
 /// The few file operations the store is built from. Injected, so that tests can tear writes, lose un-synced data, fill the
 /// disk and crash between any two calls.
 ///
@@ -24,6 +26,12 @@ public protocol FileSystem: Sendable {
     func list(_ directory: String) throws(FileError) -> [String]
     func createDirectory(_ path: String) throws(FileError)
     func remove(_ path: String) throws(FileError)
+    /// Room in the file system that holds a path; nil where it cannot be known.
+    func space(_ path: String) -> StoreSpace?
+}
+
+extension FileSystem {
+    public func space(_ path: String) -> StoreSpace? { nil }
 }
 
 /// A file operation failed: which, on what, why.

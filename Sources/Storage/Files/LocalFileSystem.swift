@@ -1,4 +1,5 @@
 import Glibc
+public import Pipeline
 
 /// The machine's file system.
 public struct LocalFileSystem: FileSystem {
@@ -79,6 +80,14 @@ public struct LocalFileSystem: FileSystem {
         var information = stat()
         if stat(path, &information) != 0 { throw failure("look at", path) }
         return UInt64(information.st_size)
+    }
+
+    public func space(_ path: String) -> StoreSpace? {
+        var information = statvfs()
+        guard statvfs(path, &information) == 0, information.f_blocks > 0 else { return nil }
+        let block = UInt64(information.f_frsize)
+        return StoreSpace(
+            freeBytes: UInt64(information.f_bavail) &* block, totalBytes: UInt64(information.f_blocks) &* block)
     }
 
     public func list(_ directory: String) throws(FileError) -> [String] {

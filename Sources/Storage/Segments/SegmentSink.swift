@@ -14,6 +14,7 @@ public final class SegmentSink: Sink {
     private var traces: [KeptTrace] = []
     private var sequence: UInt64 = 0
     public private(set) var bufferedBytes = 0
+    private var isSpaceShort = false
 
     /// - Parameters:
     ///   - incarnation: the process's unique name; its segments are in a directory of their own, so that no two processes
@@ -30,7 +31,12 @@ public final class SegmentSink: Sink {
         self.compressionLevel = compressionLevel
     }
 
+    /// Without their search attributes traces are found by service, operation, time, duration and error, and by their id.
+    public func saveSpace(_ isShort: Bool) { isSpaceShort = isShort }
+
     public func write(_ trace: KeptTrace) {
+        var trace = trace
+        if isSpaceShort { trace.attributes = [] }
         traces.append(trace)
         // What a trace occupies besides its payload: summary, decision and what an indexer found.
         bufferedBytes += trace.payload.count + 256 + 64 * (trace.attributes.count + trace.operations.count)

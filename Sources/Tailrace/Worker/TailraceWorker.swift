@@ -2,6 +2,7 @@ import Glibc
 public import Pipeline
 import Sampling
 import Storage
+import Synchronization
 
 /// A worker process's pipeline with everything it needs: the store, the runner, metrics and health.
 public final class TailraceWorker: Sendable {
@@ -20,21 +21,21 @@ public final class TailraceWorker: Sendable {
         }
     }
 
-    public let plan: PipelinePlan
     public let storeDirectory: String
-    private let runner: PipelineRunner
-    private let settings: WorkerSettings
+    let options: Options
+    let runner: PipelineRunner
+    let configuration = Mutex(ConfigurationStatus())
     private let startedAt = WallClock.now()
 
     /// - Parameter log: receives one line per event; callable from any thread.
     public init(plan: PipelinePlan, options: Options, log: @escaping @Sendable (String) -> Void) throws {
-        self.plan = plan
+        self.options = options
         storeDirectory = options.storeDirectory ?? Self.storePath(of: plan) ?? "./data"
         let incarnation = Self.newIncarnation()
         var environment = StageEnvironment(
             workingDirectory: ".", storeDirectory: storeDirectory, incarnation: incarnation, pipelineName: plan.name)
         environment.clusterName = options.clusterName
-        settings = Self.workerSettings(plan, threads: options.threads)
+        let settings = Self.workerSettings(plan, threads: options.threads)
         let layout = StoreLayout(root: storeDirectory)
         let store = try FileDeliveryStore(layout: layout, incarnation: incarnation)
         let pipelineName = plan.name
@@ -45,6 +46,9 @@ public final class TailraceWorker: Sendable {
                     path: "\(layout.deadLetters)/\(incarnation)-\(worker).jsonl", pipeline: pipelineName)
             }, log: log)
     }
+
+    /// The plan in force.
+    public var plan: PipelinePlan { runner.plan }
 
     public func start() throws { try runner.start() }
 
@@ -63,7 +67,8 @@ public final class TailraceWorker: Sendable {
     /// The metrics in Prometheus' text format.
     public func metrics() -> String {
         WorkerMetrics(
-            pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt
+            pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt,
+            configuration: configuration.withLock { $0 }, configurationHash: plan.configurationHash
         )
         .render()
     }
@@ -71,18 +76,18 @@ public final class TailraceWorker: Sendable {
     public var health: WorkerHealth {
         WorkerHealth(
             failure: runner.failureMessage, dataLosses: runner.dataLosses, sources: runner.sourceStatuses,
-            flushErrors: runner.snapshots.compactMap(\.flushError), storeDirectory: storeDirectory)
+            degradation: runner.snapshots.flatMap(\.degradation), storeDirectory: storeDirectory)
     }
 
     // MARK: -
 
     /// The path of the pipeline's segment sink.
-    private static func storePath(of plan: PipelinePlan) -> String? {
+    static func storePath(of plan: PipelinePlan) -> String? {
         plan.sinks.lazy.filter { plan.stages[$0].kind == "segments" }
             .compactMap { plan.stages[$0].settings.string("path") }.first
     }
 
-    private static func workerSettings(_ plan: PipelinePlan, threads: Int?) -> WorkerSettings {
+    static func workerSettings(_ plan: PipelinePlan, threads: Int?) -> WorkerSettings {
         var settings = WorkerSettings()
         settings.threads = max(1, threads ?? min(8, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let budget = plan.samplers.reduce(0) { $0 + TailSamplerStage.memoryBudget(plan.stages[$1].settings) }
@@ -127,7 +132,7 @@ public struct WorkerTotals: Sendable {
                 gauges.windowBytes += partition.gauges.windowBytes
                 imbalance += partition.imbalance
             }
-            for policy in snapshot.policies.flatMap(\.counters) {
+            for policy in snapshot.policies.flatMap(\.counters) where !policy.isSubpolicy {
                 if policies[policy.name] == nil { order.append(policy.name) }
                 policies[policy.name, default: 0] += policy.keptTraces
             }
@@ -144,7 +149,7 @@ public struct WorkerHealth: Sendable {
 
     init(
         failure: String?, dataLosses: [String], sources: [(name: String, status: SourceStatus)],
-        flushErrors: [String], storeDirectory: String
+        degradation: [DegradationStep], storeDirectory: String
     ) {
         dependencies = sources.map { source in
             let detail = source.status.lastError ?? (source.status.isConnected ? "" : "not connected yet")
@@ -154,9 +159,20 @@ public struct WorkerHealth: Sendable {
             )
         }
         dependencies.append(
-            ("store \(storeDirectory)", flushErrors.isEmpty ? "ok" : "down", flushErrors.first ?? ""))
+            Self.store(storeDirectory, degradation.filter { $0.cause != .memory }))
+        if let step = degradation.last(where: { $0.cause == .memory }) {
+            dependencies.append(("memory", "degraded", step.detail))
+        }
         if let failure { dependencies.append(("pipeline", "down", failure)) }
         for loss in dataLosses { dependencies.append(("log", "degraded", loss)) }
         isReady = !dependencies.contains { $0.state == "down" }
+    }
+
+    private static func store(
+        _ directory: String, _ steps: [DegradationStep]
+    ) -> (name: String, state: String, detail: String) {
+        let worst = steps.last { $0.kind == .pause } ?? steps.last
+        let state = worst.map { $0.kind == .pause ? "down" : "degraded" } ?? "ok"
+        return ("store \(directory)", state, worst?.detail ?? "")
     }
 }

@@ -8,6 +8,8 @@ struct WorkerMetrics {
     let sources: [(name: String, status: SourceStatus)]
     /// Milliseconds since the Unix epoch.
     let startedAt: Int64
+    let configuration: ConfigurationStatus
+    let configurationHash: UInt32
 
     func render() -> String {
         var text = MetricsText(constantLabels: [("pipeline", pipeline)])
@@ -16,7 +18,28 @@ struct WorkerMetrics {
         policies(&text)
         partitions(&text)
         worker(totals, &text)
+        configuration(&text)
         return text.rendered
+    }
+
+    private func configuration(_ text: inout MetricsText) {
+        text.gauge(
+            "tailrace_config_generation", "1 at the start, one more with each accepted reload.",
+            configuration.generation)
+        text.gauge(
+            "tailrace_config_hash", "Hash of the configuration in force, the contents of named files left out.",
+            Int(configurationHash))
+        text.header("tailrace_config_reloads_total", "counter", "Requests to reload, by result.")
+        text.sample("tailrace_config_reloads_total", [("result", "accepted")], configuration.accepted)
+        text.sample("tailrace_config_reloads_total", [("result", "refused")], configuration.refused)
+        text.gauge(
+            "tailrace_config_last_reload_successful", "1 unless the last reload was refused.",
+            configuration.lastWasAccepted ? 1 : 0)
+        if let lastAt = configuration.lastAt {
+            text.gauge(
+                "tailrace_config_last_reload_timestamp_seconds", "When a reload was last asked for, Unix time.",
+                Int(lastAt / 1000))
+        }
     }
 
     private func spans(_ totals: WorkerTotals, _ text: inout MetricsText) {
@@ -79,7 +102,9 @@ struct WorkerMetrics {
             }
         }
         let families: [(String, String, KeyPath<PolicyCounters, UInt64>)] = [
-            ("tailrace_policy_matched_traces_total", "Traces a policy voted to keep.", \.matchedTraces),
+            ("tailrace_policy_evaluated_traces_total", "Traces a policy was asked about.", \.evaluatedTraces),
+            ("tailrace_policy_matched_traces_total", "Traces a policy voted to keep, or to drop.", \.matchedTraces),
+            ("tailrace_policy_decided_traces_total", "Traces whose fate a policy decided.", \.decidedTraces),
             ("tailrace_policy_kept_traces_total", "Traces kept because of a policy.", \.keptTraces),
             ("tailrace_policy_kept_spans_total", "Spans kept because of a policy.", \.keptSpans),
             ("tailrace_policy_kept_bytes_total", "Bytes of spans, as received, kept because of a policy.", \.keptBytes),
@@ -90,6 +115,16 @@ struct WorkerMetrics {
                 for policy in counters {
                     text.sample(name, [("sampler", sampler), ("policy", policy.name)], policy[keyPath: path])
                 }
+            }
+        }
+        text.header(
+            "tailrace_policy_seconds_total", "counter",
+            "Time a policy took to vote, sub-policies included; extrapolated from one decision in 64.")
+        for (sampler, counters) in sums {
+            for policy in counters {
+                text.sample(
+                    "tailrace_policy_seconds_total", [("sampler", sampler), ("policy", policy.name)],
+                    Double(policy.nanoseconds) / 1e9)
             }
         }
         var scrubbed: [String: UInt64] = [:]
@@ -168,6 +203,19 @@ struct WorkerMetrics {
         text.gauge(
             "tailrace_paused_workers", "Worker threads whose partitions are paused.", snapshots.filter(\.isPaused).count
         )
+        text.header(
+            "tailrace_degradation_workers", "gauge", "Worker threads that have taken a step of the degradation ladder.")
+        for kind in DegradationStep.Kind.allCases {
+            let active = snapshots.filter { snapshot in snapshot.degradation.contains { $0.kind == kind } }
+            text.sample("tailrace_degradation_workers", [("step", kind.rawValue)], UInt64(active.count))
+        }
+        text.header(
+            "tailrace_degradation_steps_total", "counter", "How often a step of the degradation ladder was taken.")
+        for kind in DegradationStep.Kind.allCases {
+            text.sample(
+                "tailrace_degradation_steps_total", [("step", kind.rawValue)],
+                snapshots.reduce(0) { $0 + ($1.degradationsTaken[kind] ?? 0) })
+        }
         text.header("tailrace_source_connected", "gauge", "1 while the source reaches its brokers.")
         for source in sources {
             text.sample("tailrace_source_connected", [("source", source.name)], source.status.isConnected ? 1 : 0)

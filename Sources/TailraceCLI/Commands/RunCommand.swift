@@ -9,6 +9,8 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run", abstract: "Runs a worker: reads, samples, stores.",
         discussion: """
             SIGTERM drains: decided traces are stored, the watermark is committed, the group is left; exit code 0.
+            SIGHUP and POST /admin/reload read the pipeline files again: changed stages are swapped, open traces stay; a file
+            with mistakes changes nothing.
             /metrics, /healthz and /readyz are served on --listen.
             Example: tailrace run pipelines/kafka-tail-sampling.yaml --store /var/lib/tailrace
             """)
@@ -32,9 +34,11 @@ struct RunCommand: AsyncParsableCommand {
                 throw CommandFailure("cannot start pipeline \(plan.name): \(error)")
             }
         }
+        let reloading = Reloading(workers: workers, environment: ProcessEnvironment.variables, log: log)
         let server = TailraceServer(
             configuration: TailraceServer.Configuration(host: address.host, port: address.port), store: nil,
-            metrics: { workers.map { $0.metrics() }.joined() }, health: { Self.health(workers) })
+            metrics: { workers.map { $0.metrics() }.joined() }, health: { Self.health(workers) },
+            reload: reloading.reload)
         for worker in workers {
             do { try worker.start() } catch {
                 throw CommandFailure("cannot start pipeline \(worker.plan.name): \(error)")
@@ -46,7 +50,11 @@ struct RunCommand: AsyncParsableCommand {
             server, address: address,
             onListening: { log.write("metrics and health on http://\(address.host):\($0)") },
             whileRunning: {
-                try await Self.untilDone(workers, log, failed)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { await reloading.onHangUp() }
+                    defer { group.cancelAll() }
+                    try await Self.untilDone(workers, log, failed)
+                }
             },
             drain: {
                 log.write("draining")

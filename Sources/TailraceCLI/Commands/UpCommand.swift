@@ -57,9 +57,12 @@ struct UpCommand: AsyncParsableCommand {
         let store = Serving.store(data)
         let feed = try KafkaFeed(brokers: broker.bootstrapServers, topic: topic, partitions: nil)
         let traffic = try startTraffic(feed, log)
+        let reloading = Reloading(
+            workers: [worker], environment: environment(broker.bootstrapServers), log: log)
         let server = TailraceServer(
             configuration: TailraceServer.Configuration(host: address.host, port: address.port), store: store,
-            metrics: { worker.metrics() + StoreMetrics.render(store) }, health: { Serving.health(worker) })
+            metrics: { worker.metrics() + StoreMetrics.render(store) }, health: { Serving.health(worker) },
+            reload: reloading.reload)
 
         let status = UpStatus(worker: worker, store: store, plan: plan, broker: broker.bootstrapServers, topic: topic)
         try await Serving.run(
@@ -67,7 +70,13 @@ struct UpCommand: AsyncParsableCommand {
             onListening: { port in
                 Terminal.write(status.welcome(host: address.host, port: port, data: data, traffic: describeTraffic()))
             },
-            whileRunning: { try await status.report(log) },
+            whileRunning: {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { await reloading.onHangUp() }
+                    defer { group.cancelAll() }
+                    try await status.report(log)
+                }
+            },
             drain: {
                 log.write("stopping: storing what is decided")
                 traffic?.stop()
@@ -78,11 +87,16 @@ struct UpCommand: AsyncParsableCommand {
         if let message = worker.failure { throw CommandFailure(message) }
     }
 
-    private func loadPlan(brokers: String) throws -> PipelinePlan {
+    private func environment(_ brokers: String) -> [String: String] {
         var environment = ProcessEnvironment.variables
         environment["KAFKA_BROKERS"] = brokers
         environment["TAILRACE_STORE"] = data
-        let (plan, diagnostics) = PipelinePlan.load(path: pipeline, registry: .builtIn, environment: environment)
+        return environment
+    }
+
+    private func loadPlan(brokers: String) throws -> PipelinePlan {
+        let (plan, diagnostics) = PipelinePlan.load(
+            path: pipeline, registry: .builtIn, environment: environment(brokers))
         let text = diagnostics.rendered()
         if !text.isEmpty { Terminal.write(text.hasSuffix("\n") ? text : text + "\n") }
         guard let plan, !diagnostics.hasErrors else {

@@ -100,7 +100,7 @@ final class KeepNothingPolicy: SamplingPolicy {
     let name = "nothing"
     let conditions: [any SpanCondition] = []
 
-    func vote(on trace: TraceEvidence, matched: UInt64) -> SamplingVote { .pass(probability: 0) }
+    func vote(on trace: TraceEvidence, matched: ConditionBits) -> SamplingVote { .pass(probability: 0) }
 }
 
 extension WindowSettings {

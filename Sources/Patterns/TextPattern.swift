@@ -5,11 +5,11 @@
 ///
 /// Not Swift's `Regex`: that one backtracks (a crafted value can hold it for hours), works on `String`, is not
 /// `Sendable` and is slower by orders of magnitude. The tests hold this one against it.
-struct TextPattern: Sendable {
+package struct TextPattern: Sendable {
     private var forward: PatternAutomaton
     private var backward: PatternAutomaton
 
-    init(_ pattern: String) throws(PatternError) {
+    package init(_ pattern: String) throws(PatternError) {
         let node = try PatternParser.parse(pattern)
         if node.matchesEmpty {
             throw PatternError(message: "the pattern matches the empty text, so every text", offset: 0)
@@ -21,7 +21,7 @@ struct TextPattern: Sendable {
     }
 
     /// The first match at or behind `start`, which is 0 or the end of the match before.
-    mutating func firstMatch(in text: UnsafeRawBufferPointer, from start: Int) -> Range<Int>? {
+    package mutating func firstMatch(in text: UnsafeRawBufferPointer, from start: Int) -> Range<Int>? {
         guard let end = forward.matchEnd(in: text, from: start),
             let begin = backward.matchStart(in: text, from: end, limit: start), begin < end
         else { return nil }

@@ -1,7 +1,6 @@
-import Scrubbing
 import Testing
 
-@testable import Scrubbing
+@testable import Patterns
 
 private func matches(_ pattern: String, in text: String) throws -> [String] {
     var compiled = try TextPattern(pattern)

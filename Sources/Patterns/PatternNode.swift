@@ -38,9 +38,9 @@ enum PatternAssertion: Hashable, Sendable {
 }
 
 /// What is wrong with a regular expression, and at which character (counted from 0).
-struct PatternError: Error, Hashable {
-    var message: String
-    var offset: Int
+package struct PatternError: Error, Hashable, Sendable {
+    package var message: String
+    package var offset: Int
 }
 
 /// Operations on sorted, disjoint ranges of Unicode scalars.

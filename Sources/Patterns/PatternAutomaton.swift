@@ -128,6 +128,34 @@ struct PatternAutomaton: Sendable {
         return end
     }
 
+    /// Whether some match begins in the text; stops reading at the first place where one is sure.
+    mutating func hasMatch(in text: UnsafeRawBufferPointer) -> Bool {
+        var row = start(.edge)
+        var position = 0
+        while row != 0 {
+            var entry: UInt32 = 0
+            table.withUnsafeBufferPointer { table in
+                byteClass.withUnsafeBufferPointer { byteClass in
+                    while position < text.count {
+                        entry = table[row &+ Int(byteClass[Int(text[position])])]
+                        if entry & 1 != 0 { return }
+                        row = Int(entry >> 1)
+                        if row == 0 { return }
+                        position &+= 1
+                    }
+                }
+            }
+            if row == 0 { return false }
+            let symbol = position < text.count ? Int(byteClass[Int(text[position])]) : representatives.count
+            entry = transition(row, symbol)
+            if entry & 1 != 0 { return true }
+            if position >= text.count { return false }
+            row = Int(entry >> 1)
+            position += 1
+        }
+        return false
+    }
+
     /// The earliest start of a match that ends at `end`, reading backwards and not beyond `limit`.
     mutating func matchStart(in text: UnsafeRawBufferPointer, from end: Int, limit: Int) -> Int? {
         var row = start(end == text.count ? .edge : Self.context(of: text[end]))

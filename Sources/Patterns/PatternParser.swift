@@ -1,4 +1,4 @@
-/// Parses the regular expressions of rules.
+/// Parses the regular expressions of scrub rules, policies and queries.
 ///
 /// The language is what can be searched in linear time: literals, `.`, classes, groups, `|`, `* + ? {n,m}` and their
 /// lazy forms, `^ $ \A \z \b \B`, the flags `i` (ASCII letters) and `s`. `\d \w \s` and `\b` are ASCII. Backreferences

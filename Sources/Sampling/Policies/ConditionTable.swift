@@ -1,0 +1,235 @@
+import Glibc
+import OTLP
+
+/// All span conditions of a sampler, compiled: one pass over a span's attributes tests every attribute condition, and what
+/// depends on a resource alone is worked out once per resource.
+///
+/// Owned by one sampler, used by one thread.
+final class ConditionTable {
+    /// Conditions, of all policies.
+    let count: Int
+    /// 64-bit words that a trace needs beyond the first.
+    let extraWords: Int
+
+    /// One attribute key that some condition asks for.
+    private struct Key {
+        /// The first eight bytes, filled up with zeros: most keys differ there.
+        var prefix: UInt64
+        var bytes: [UInt8]
+        /// Positions in `attributeConditions`.
+        var conditions: Range<Int>
+    }
+
+    /// Sorted by length, then key.
+    private var keys: [Key] = []
+    /// Keys of length `n` are `keys[starts[n]..<starts[n + 1]]`; longer ones are under 64.
+    private var starts = [Int](repeating: 0, count: 66)
+    /// Bit `n`: some key has length `n` (63: 63 bytes or more).
+    private var lengths: UInt64 = 0
+    private var attributeConditions: [(bit: Int, condition: AttributeCondition)] = []
+    private var otherConditions: [(bit: Int, condition: any SpanCondition)] = []
+    /// Conditions 0 to 63 that are attribute conditions; those beyond are counted apart.
+    private var attributeMask: UInt64 = 0
+    private var allMask: UInt64 = 0
+    /// What the resource of a unit meets, `1 + extraWords` words per unit; filled when a unit is first seen.
+    private var unitBits: [UInt64] = []
+    private var isUnitKnown: [Bool] = []
+
+    /// The bit behind the policies' conditions: some span says how it was sampled before.
+    private let upstreamBit: Int
+
+    init(_ conditions: [any SpanCondition]) {
+        count = conditions.count
+        upstreamBit = conditions.count
+        extraWords = conditions.count / 64
+        var byKey: [[UInt8]: [(bit: Int, condition: AttributeCondition)]] = [:]
+        for (bit, condition) in conditions.enumerated() {
+            if bit < 64 { allMask |= 1 << UInt64(bit) }
+            if let attribute = condition as? AttributeCondition {
+                byKey[attribute.key, default: []].append((bit, attribute))
+                if bit < 64 { attributeMask |= 1 << UInt64(bit) }
+            } else {
+                otherConditions.append((bit, condition))
+            }
+        }
+        let sorted = byKey.keys.sorted {
+            $0.count == $1.count ? $0.lexicographicallyPrecedes($1) : $0.count < $1.count
+        }
+        for bytes in sorted {
+            let first = attributeConditions.count
+            attributeConditions += byKey[bytes] ?? []
+            let prefix = bytes.withUnsafeBytes { Self.prefix($0) }
+            keys.append(Key(prefix: prefix, bytes: bytes, conditions: first..<attributeConditions.count))
+            lengths |= 1 << UInt64(min(bytes.count, 63))
+        }
+        for length in 0...64 {
+            starts[length + 1] = keys.firstIndex { $0.bytes.count > length } ?? keys.count
+        }
+        starts[65] = keys.count
+    }
+
+    /// Whether some span of the trace says how it was sampled before.
+    func hasUpstream(_ bits: ConditionBits) -> Bool { bits[upstreamBit] }
+
+    // MARK: - Spans
+
+    /// Tests the conditions that no span of the trace has met yet.
+    ///
+    /// - Parameters:
+    ///   - unit: the sampler's number for the span's resource and scope.
+    ///   - low: conditions 0 to 63 that are met already.
+    ///   - high: the words of the others; nil where there are none.
+    /// - Returns: conditions 0 to 63 that are met now.
+    @inline(__always)
+    func observe(
+        _ span: borrowing SpanHead, in batch: SpanBatch, unit: UInt32, low: UInt64, high: UnsafeMutablePointer<UInt64>?
+    ) -> UInt64 {
+        var low = low
+        if span.traceState.length != 0, !Self.isSet(upstreamBit, low, high), UpstreamCondition.isMet(span, in: batch) {
+            Self.set(upstreamBit, &low, high)
+        }
+        if low & allMask == allMask, high == nil { return low }
+        if !keys.isEmpty, low & attributeMask != attributeMask || high != nil {
+            addUnit(unit, span, batch, &low, high)
+            if low & attributeMask != attributeMask || high != nil { scan(span, batch, &low, high) }
+        }
+        for (bit, condition) in otherConditions where !Self.isSet(bit, low, high) {
+            if condition.matches(span, in: batch) { Self.set(bit, &low, high) }
+        }
+        return low
+    }
+
+    /// Forgets units whose numbers will be given to others.
+    func forget(_ units: [UInt32]) {
+        for unit in units where Int(unit) < isUnitKnown.count { isUnitKnown[Int(unit)] = false }
+    }
+
+    @inline(__always)
+    private func addUnit(
+        _ unit: UInt32, _ span: borrowing SpanHead, _ batch: SpanBatch, _ low: inout UInt64,
+        _ high: UnsafeMutablePointer<UInt64>?
+    ) {
+        let stride = 1 &+ extraWords
+        let index = Int(unit)
+        if index >= isUnitKnown.count || !isUnitKnown[index] { learn(index, span, batch) }
+        low |= unitBits[index &* stride]
+        guard let high else { return }
+        for word in 0..<extraWords { high[word] |= unitBits[index &* stride &+ 1 &+ word] }
+    }
+
+    private func learn(_ index: Int, _ span: borrowing SpanHead, _ batch: SpanBatch) {
+        let stride = 1 + extraWords
+        if index >= isUnitKnown.count {
+            isUnitKnown.append(contentsOf: repeatElement(false, count: index + 1 - isUnitKnown.count))
+            unitBits.append(contentsOf: repeatElement(0, count: (index + 1) * stride - unitBits.count))
+        }
+        var words = [UInt64](repeating: 0, count: stride)
+        AttributeLookup.forEach(in: batch.bytes(batch.units[Int(span.unit)].resource), .resource) { key, value in
+            for (bit, condition) in conditions(for: key) where condition.accepts(value, isResource: true) {
+                words[bit / 64] |= 1 << UInt64(bit % 64)
+            }
+            return true
+        }
+        for word in 0..<stride { unitBits[index * stride + word] = words[word] }
+        isUnitKnown[index] = true
+    }
+
+    private func conditions(for key: UnsafeRawBufferPointer) -> ArraySlice<(bit: Int, condition: AttributeCondition)> {
+        guard let index = find(key) else { return [] }
+        return attributeConditions[keys[index].conditions]
+    }
+
+    /// One pass over the span's attributes.
+    private func scan(
+        _ span: borrowing SpanHead, _ batch: SpanBatch, _ low: inout UInt64, _ high: UnsafeMutablePointer<UInt64>?
+    ) {
+        let record = batch.record
+        guard let base = record.baseAddress, span.attributes.end <= record.count else { return }
+        var reader = WireReader(base: base.assumingMemoryBound(to: UInt8.self), range: span.attributes)
+        let wanted = AttributeLookup.Message.span.rawValue << 3 | WireType.length
+        do {
+            while !reader.isAtEnd {
+                let start = reader.position
+                let tag = try reader.tag()
+                guard tag == wanted else {
+                    try reader.skip(tag: tag)
+                    continue
+                }
+                let range = try reader.lengthDelimited()
+                var inner = WireReader(base: reader.base, range: range)
+                // Every exporter writes the key first; one that does not is read in full.
+                var isCandidate = true
+                if !inner.isAtEnd, reader.base[range.start] == 0x0a {
+                    _ = try inner.tag()
+                    let key = try inner.lengthDelimited()
+                    isCandidate = find(UnsafeRawBufferPointer(rebasing: record[key.start..<key.end])) != nil
+                }
+                guard isCandidate else { continue }
+                test(UnsafeRawBufferPointer(rebasing: record[start..<range.end]), &low, high)
+            }
+        } catch {
+            // The scanner has accepted the record, so this does not happen; a condition that cannot be read is not met.
+        }
+    }
+
+    /// Tests one attribute, given with its tag.
+    private func test(
+        _ field: UnsafeRawBufferPointer, _ low: inout UInt64, _ high: UnsafeMutablePointer<UInt64>?
+    ) {
+        var met = low
+        AttributeLookup.forEach(in: field, .span) { key, value in
+            guard let index = find(key) else { return true }
+            for position in keys[index].conditions {
+                let bit = attributeConditions[position].bit
+                if Self.isSet(bit, met, high) { continue }
+                if attributeConditions[position].condition.accepts(value, isResource: false) {
+                    Self.set(bit, &met, high)
+                }
+            }
+            return true
+        }
+        low = met
+    }
+
+    @inline(__always)
+    private func find(_ key: UnsafeRawBufferPointer) -> Int? {
+        let length = key.count
+        guard lengths &>> UInt64(min(length, 63)) & 1 != 0 else { return nil }
+        let prefix = Self.prefix(key)
+        let slot = min(length, 64)
+        for index in starts[slot]..<starts[slot &+ 1] where keys[index].prefix == prefix {
+            if length <= 8 { return index }
+            let isEqual = keys[index].bytes.withUnsafeBytes { StringTest.areEqual($0, key) }
+            if isEqual { return index }
+        }
+        return nil
+    }
+
+    /// The first eight bytes as a number, zeros where there are fewer.
+    @inline(__always)
+    private static func prefix(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        guard let start = bytes.baseAddress else { return 0 }
+        if bytes.count >= 8 { return start.loadUnaligned(as: UInt64.self) }
+        var value: UInt64 = 0
+        for index in 0..<bytes.count {
+            value |= UInt64(start.load(fromByteOffset: index, as: UInt8.self)) &<< UInt64(8 &* index)
+        }
+        return value
+    }
+
+    @inline(__always)
+    private static func isSet(_ bit: Int, _ low: UInt64, _ high: UnsafeMutablePointer<UInt64>?) -> Bool {
+        if bit < 64 { return low &>> UInt64(bit) & 1 != 0 }
+        guard let high else { return false }
+        return high[(bit &- 64) &>> 6] &>> UInt64(bit & 63) & 1 != 0
+    }
+
+    @inline(__always)
+    private static func set(_ bit: Int, _ low: inout UInt64, _ high: UnsafeMutablePointer<UInt64>?) {
+        if bit < 64 {
+            low |= 1 &<< UInt64(bit)
+        } else if let high {
+            high[(bit &- 64) &>> 6] |= 1 &<< UInt64(bit & 63)
+        }
+    }
+}
