@@ -66,6 +66,7 @@ let package = Package(
         .executableTarget(
             name: "TailraceCLI",
             dependencies: [
+                "Sampling", "Workbench", "Estimation",
                 "Tailrace", "TraceModel", "OTLP", "Kafka", "Pipeline", "Storage", "Query", "Server", "DemoTraffic",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
