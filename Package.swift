@@ -100,7 +100,8 @@ let package = Package(
             dependencies: ["Workbench", "Estimation", "Sampling", "Pipeline", "OTLP", "TraceModel"]),
         .testTarget(name: "EstimationTests", dependencies: ["Estimation"]),
         .testTarget(
-            name: "ScrubbingTests", dependencies: ["Scrubbing", "OTLP", .product(name: "Yams", package: "Yams")]),
+            name: "ScrubbingTests",
+            dependencies: ["Scrubbing", "Patterns", "OTLP", .product(name: "Yams", package: "Yams")]),
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Pipeline", "OTLP", "TraceModel", "Sampling"]),
         .testTarget(name: "QueryTests", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Query"]),
         .testTarget(

@@ -130,19 +130,4 @@ private func matches(_ pattern: inout TextPattern, in text: String) -> [String] 
             }
         }
     }
-
-    @Test(arguments: [
-        (ScrubRule.Detector.email, "write to jane.doe+x@mail.example.co.uk, now", "jane.doe+x@mail.example.co.uk"),
-        (
-            .jwt, "t=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_X end",
-            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_X"
-        ),
-        (.ipv4, "from 10.0.255.1:80", "10.0.255.1"),
-        (.authorization, "h: Bearer abc.def-123==", "Bearer abc.def-123=="),
-    ])
-    func detectorsFindTheirKind(_ detector: ScrubRule.Detector, _ text: String, _ secret: String) throws {
-        let pattern = try #require(detector.pattern)
-        #expect(try matches(pattern, in: text) == [secret])
-        #expect(try matches(pattern, in: "GET /api/v1.2.3/cart at example.com, 999.1.1.1 eyJ basic") == [])
-    }
 }

@@ -14,7 +14,8 @@ struct PolicyParserTests {
         var testDescription: String { name }
     }
 
-    private static let knownTypes = "known types: always_sample, status_code, latency, probabilistic"
+    private static let knownTypes =
+        "known types: always_sample, latency, numeric_attribute, probabilistic, status_code,"
 
     static let mistakes: [Mistake] = [
         Mistake(
@@ -86,7 +87,7 @@ struct PolicyParserTests {
             messages: ["status_codes is empty; name at least one of OK, ERROR, UNSET"]),
         Mistake(
             name: "a name twice",
-            lines: "policies:\n  - { name: p, type: always_sample }\n  - { name: p, type: always_sample }",
+            lines: "policies:\n  - { name: p, type: trace_flags }\n  - { name: p, type: upstream }",
             messages: ["p.yaml:9:17: error: ", "policy \"p\": the name is taken by the policy in line 8"]),
         Mistake(
             name: "no name", lines: "policies:\n  - { type: always_sample }", messages: ["policies[0] needs a name"]),

@@ -49,13 +49,14 @@ struct ProbabilisticPolicyTests {
         let count = 100_000
         var kept = 0
         for _ in 0..<count {
-            let vote = policy.vote(on: .empty(TraceID(high: random.next(), low: random.next())), matched: 0)
+            let vote = policy.vote(
+                on: .empty(TraceID(high: random.next(), low: random.next())), matched: ConditionBits(low: 0))
             switch vote {
             case .keep(let probability):
                 kept += 1
                 #expect(probability == percentage / 100)
             case .pass(let probability): #expect(probability == percentage / 100)
-            case .drop: Issue.record("a probabilistic policy has no veto")
+            case .drop, .limited: Issue.record("a probabilistic policy has no veto and no limit")
             }
         }
         let share = percentage / 100
@@ -69,8 +70,8 @@ struct ProbabilisticPolicyTests {
         var random = SeededRandom(seed: 3)
         for _ in 0..<10_000 {
             let trace = TraceEvidence.empty(TraceID(high: random.next(), low: random.next()))
-            if case .keep = low.vote(on: trace, matched: 0) {
-                guard case .keep = high.vote(on: trace, matched: 0) else {
+            if case .keep = low.vote(on: trace, matched: ConditionBits(low: 0)) {
+                guard case .keep = high.vote(on: trace, matched: ConditionBits(low: 0)) else {
                     Issue.record("kept at 5 % and not at 20 %: \(trace.traceID.hex)")
                     return
                 }

@@ -74,13 +74,27 @@ struct OTTLParser {
     }
 
     private mutating func term() throws(OTTLError) -> OTTLExpression {
-        if next.kind == .symbol, next.source == "(" {
-            // Parentheses hold a boolean, or an operand of a comparison.
-            let start = position
+        guard next.kind == .symbol, next.source == "(" else { return try comparison() }
+        // Parentheses hold a boolean, or an operand of a comparison: which of the two shows behind them.
+        let start = position
+        var failure: OTTLError?
+        do throws(OTTLError) {
             position += 1
-            if let inner = try? disjunction(), takeSymbol(")"), !isOperator(next) { return inner }
-            position = start
+            let inner = try disjunction()
+            guard takeSymbol(")") else { throw unexpected(")") }
+            if !isOperator(next) { return inner }
+        } catch {
+            failure = error
         }
+        position = start
+        do throws(OTTLError) { return try comparison() } catch {
+            // The reading that came further says more about the mistake.
+            guard let failure, failure.offset > error.offset else { throw error }
+            throw failure
+        }
+    }
+
+    private mutating func comparison() throws(OTTLError) -> OTTLExpression {
         if next.kind == .word, next.source == "true" || next.source == "false",
             !isOperator(tokens[min(position + 1, tokens.count - 1)])
         {

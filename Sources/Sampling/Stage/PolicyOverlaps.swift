@@ -4,7 +4,7 @@ import Pipeline
 enum PolicyOverlaps {
     static func check(_ policies: [ConfigValue], _ diagnostics: inout Diagnostics) {
         var keepsAll: ConfigValue?
-        var seen: [(policy: ConfigValue, body: String)] = []
+        var seen: [String: ConfigValue] = [:]
         for policy in policies {
             guard let type = policy["type"]?.scalar, let name = policy["name"]?.scalar else { continue }
             if let keepsAll, type != "drop" {
@@ -18,13 +18,13 @@ enum PolicyOverlaps {
             // Equal limiters have budgets of their own; everything else that is equal says the same.
             if isCharged(policy) { continue }
             let body = text(of: policy, isTop: true)
-            if let first = seen.first(where: { $0.body == body }) {
+            if let first = seen[body] {
                 diagnostics.warning(
                     "policy \(Wording.quoted(name)) never decides: policy "
-                        + "\(Wording.quoted(first.policy["name"]?.scalar ?? "")) in line "
-                        + "\(first.policy.location.line) is the same", at: policy.location)
+                        + "\(Wording.quoted(first["name"]?.scalar ?? "")) in line "
+                        + "\(first.location.line) is the same", at: policy.location)
             } else {
-                seen.append((policy, body))
+                seen[body] = policy
             }
         }
     }
