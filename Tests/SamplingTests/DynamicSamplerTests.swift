@@ -96,12 +96,12 @@ struct DynamicSamplerTests {
         }
     }
 
-    @Test("small keys leave what they do not need to the larger ones, and the goal is met exactly")
+    @Test("small keys leave what they do not need to the larger ones, and the goal is met to within a key's one event")
     func allocation() {
         let counts: [UInt64: Double] = [1: 1, 2: 2, 3: 50, 4: 1000, 5: 9000]
         let rates = DynamicSampler.logarithmic(counts, goal: 500)
         #expect(rates[1] == 1 && rates[2] == 1)
         let kept = counts.reduce(0) { $0 + $1.value / (rates[$1.key] ?? 1) }
-        #expect(abs(kept - 500) < 1e-6)
+        #expect(abs(kept - 500) <= 1 + 1e-6)
     }
 }

@@ -90,7 +90,7 @@ struct EstimateTests {
         }
         let (mean, error) = Self.meanAndError(deviations)
         print("mean deviation of the number of traces: \(mean) ± \(error)")
-        #expect(error < 0.003)
+        #expect(error < 0.0035)
         #expect(abs(mean) < 0.005)
     }
 

@@ -13,6 +13,7 @@ extension BudgetSampler {
         writer.double(averageTraceCost)
         writer.double(averageOffered)
         writer.double(offeredThisTick)
+        writer.double(coverageCredit)
         // Rules are known by name: a reload may add, remove and reorder them.
         writer.varint(UInt64(settings.rules.count))
         for (index, rule) in settings.rules.enumerated() {
@@ -57,6 +58,7 @@ extension BudgetSampler {
         averageTraceCost = try reader.double()
         averageOffered = try reader.double()
         offeredThisTick = try reader.double()
+        coverageCredit = try reader.double()
         guard averageTraceCost >= 0, averageOffered >= 0, offeredThisTick >= 0 else { throw StateError.malformed }
         for _ in 0..<(try reader.count(ofSize: 17)) {
             var name: [UInt8] = []

@@ -18,12 +18,15 @@ extension BudgetSampler {
         for index in candidates.values { total += plans[index].cost }
         others -= total
         // What nobody else needs may be used whole.
-        let limit = max(settings.share * capacity, capacity - others)
+        let limit = max(settings.share * capacity, capacity - others, coverageCredit)
+        var used = total
         if total <= limit {
             for index in candidates.values { keepForCoverage(index) }
-            return total
+        } else {
+            used = coverSome(capacity: capacity, limit: limit, time: time, interval: settings.interval)
         }
-        return coverSome(capacity: capacity, limit: limit, time: time, interval: settings.interval)
+        coverageCredit -= used
+        return used
     }
 
     /// The cheapest trace of each uncovered pair. Costs do not depend on random numbers.
@@ -50,12 +53,12 @@ extension BudgetSampler {
         // Errors and rules' traces that the must-keep tier has room for need no coverage.
         var mustKeep = 0.0
         for plan in plans where plan.tier == .error || plan.tier == .mustKeepRule { mustKeep += plan.cost }
-        let isMustKeepSure = mustKeep <= settings.mustKeep.share * (capacity - limit)
+        let isMustKeepSure = mustKeep <= settings.mustKeep.share * max(0, capacity - limit)
         let waiting: [(index: Int, expected: Double)] = candidates.values.compactMap { index in
             let plan = plans[index]
             if isMustKeepSure, plan.tier == .error || plan.tier == .mustKeepRule { return nil }
             // An oversize trace is for the tiers that can decide it with a probability.
-            guard plan.cost <= limit / 2 else { return nil }
+            guard plan.cost <= limit else { return nil }
             return (index, coverage.expected(plan.pair, shareLeft: shareLeft))
         }.sorted { $0.expected == $1.expected ? $0.index < $1.index : $0.expected < $1.expected }
         let urgent = waiting.prefix { $0.expected < 8 }
@@ -95,7 +98,7 @@ extension BudgetSampler {
     private func ownCapacity(_ rule: Int) -> Double {
         guard case .ownBudget(let rate) = settings.rules[rule].action, !settings.rules[rule].isDryRun else { return 0 }
         let own = ownPerTick(rate)
-        return ruleAccounts[rule].capacity(perTick: own, usableCredit: max(0.04 * own, averageTraceCost))
+        return ruleAccounts[rule].capacity(perTick: own, usableCredit: max(0.01 * own, averageTraceCost))
     }
 
     // MARK: - Must keep and rest

@@ -33,6 +33,8 @@ package struct BudgetSampler {
     /// Moving average of what a tick is offered; 0 before the first.
     var averageOffered = 0.0
     var offeredThisTick = 0.0
+    /// What the coverage tier may spend where the traces are large against its part of a tick.
+    var coverageCredit = 0.0
 
     // Reused from tick to tick.
     var plans: [Plan] = []
@@ -96,6 +98,10 @@ package struct BudgetSampler {
                 ticks: ticks, perTick: own, creditLimit: max(own * creditLimit / perTick, 4 * averageTraceCost),
                 debtLimit: own * debtTicks)
         }
+        if let share = settings.coverage?.share {
+            let limit = max(share * perTick, 4 * averageTraceCost)
+            coverageCredit = min(coverageCredit + share * perTick * Double(ticks), limit)
+        }
         // Five seconds to follow a change; the first tick with traffic counts as it is.
         let kept = exp(-Double(settings.tick) / 5000)
         if averageOffered == 0 {
@@ -114,10 +120,10 @@ package struct BudgetSampler {
     /// Credit may be kept for traces that are large against a tick's budget, as well as for the configured time.
     private var creditLimit: Double { max(rate * settings.carry, 4 * averageTraceCost) }
 
-    /// Credit that one tick may use: 4 % of its budget, so that nobody sees a burst; more only where the traces are large
+    /// Credit that one tick may use: 1 % of its budget, so that nobody sees a burst; more only where the traces are large
     /// against a tick's budget, and could not be kept otherwise.
     private var usableCredit: Double {
-        max(0.04 * perTick, min(4 * averageTraceCost, 4 * averageTraceCost * averageTraceCost / max(perTick, 1e-9)))
+        max(0.01 * perTick, min(4 * averageTraceCost, 4 * averageTraceCost * averageTraceCost / max(perTick, 1e-9)))
     }
 
     /// Charges spans that came after their trace was kept.
@@ -144,7 +150,7 @@ package struct BudgetSampler {
         if isForced { capacity *= min(1, offered / max(averageOffered, offeredThisTick, 1e-9)) }
 
         var left = capacity
-        left -= cover(capacity: left, time: time)
+        left = max(left - cover(capacity: left, time: time), capacity / 4)
         // An oversize trace may take more than its tier has; the tiers below keep their share all the same.
         let afterOwn = left * (1 - Self.ownBudgetsShare)
         left = max(left - sampleOwnBudgets(traces, capacity: left), afterOwn)

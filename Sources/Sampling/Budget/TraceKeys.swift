@@ -67,7 +67,8 @@ final class TraceKeys {
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
-    private func add(_ field: Field, _ root: TraceSpan, _ span: SpanFields, _ hasError: Bool, to hash: UInt64) -> UInt64 {
+    private func add(_ field: Field, _ root: TraceSpan, _ span: SpanFields, _ hasError: Bool, to hash: UInt64) -> UInt64
+    {
         switch field {
         case .name: return Self.hash(span.name, seed: hash &* 31 &+ 1)
         case .kind: return hash &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(span.kind)

@@ -182,7 +182,9 @@ final class PolicyList {
         for group in chances.indices { chances[group] = 0 }
         for (position, node) in order.enumerated() {
             let vote = node.vote(on: trace, matched: matched)
-            if let batch = batchNodes.firstIndex(where: { $0.node === node }) { notedPositions[batch].append(batchPosition) }
+            if let batch = batchNodes.firstIndex(where: { $0.node === node }) {
+                notedPositions[batch].append(batchPosition)
+            }
             if position < dropCount {
                 if vote == .drop { return conclude(.init(.dropPolicy, node), trace, matched) }
                 spared *= 1 - vote.probability

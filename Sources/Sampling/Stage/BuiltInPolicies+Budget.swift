@@ -18,7 +18,8 @@ extension BuiltInPolicies {
             StageOption(
                 "alpha", .number(0...1), default: "0.5",
                 summary: "0: the rest is sampled evenly; 1: every key has the same part of it"),
-            StageOption("rules", .list(.object(ruleOptions)), summary: "exceptions; the first that a trace meets applies"),
+            StageOption(
+                "rules", .list(.object(ruleOptions)), summary: "exceptions; the first that a trace meets applies"),
             StageOption("dry_run", .boolean, default: "false", summary: "decide and count, but keep everything"),
             StageOption(
                 "max_keys", .integer(1...1_000_000), default: "65536",

@@ -74,7 +74,8 @@ extension BuiltInPolicies {
         StageOption("Weight", .number(0.001...0.999), default: "0.5", summary: "weight of the newest interval"),
         StageOption("AgeOutValue", .number(0...1e9), summary: "averages below it are forgotten; by default Weight"),
         StageOption("BurstMultiple", .number(0...1e9), default: "2", summary: "what is a burst; 0 turns detection off"),
-        StageOption("BurstDetectionDelay", .integer(0...1_000_000), default: "3", summary: "intervals before it counts"),
+        StageOption(
+            "BurstDetectionDelay", .integer(0...1_000_000), default: "3", summary: "intervals before it counts"),
     ]
 
     private static func moving(_ settings: StageSettings) -> DynamicSampler.Moving {

@@ -103,7 +103,9 @@ enum PolicyParser {
                 at: typeValue.location)
             return
         }
-        if place.depth > 0, ["drop", "composite", "budget"].contains(type) || BuiltInPolicies.dynamicTypes.contains(type) {
+        if place.depth > 0,
+            ["drop", "composite", "budget"].contains(type) || BuiltInPolicies.dynamicTypes.contains(type)
+        {
             diagnostics.error(
                 "\(place): type \(type) cannot be part of another policy; write it in the list of policies itself",
                 at: typeValue.location)

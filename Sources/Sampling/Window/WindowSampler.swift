@@ -447,7 +447,8 @@ public final class WindowSampler: Sampler {
         Decision(
             isKept: record.isKept, policy: policies.name(record.policyIndex), probability: record.probability,
             policyVersion: policyVersion, trigger: record.trigger, decidedAt: record.decidedAt,
-            reason: policies.reason(verdict.cause, policyIndex: record.policyIndex, budget: verdict.budget) + "; " + record.trigger.explanation)
+            reason: policies.reason(verdict.cause, policyIndex: record.policyIndex, budget: verdict.budget) + "; "
+                + record.trigger.explanation)
     }
 
     // MARK: - Figures

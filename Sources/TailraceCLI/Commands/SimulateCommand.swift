@@ -23,7 +23,8 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "step10x, burst, diurnal, cardinality, or recorded.") var scenario = "step10x"
     @Argument(help: "Recorded spans, for --scenario recorded.") var input: String?
     @Option(help: "Which traffic to make up.") var seed: UInt64 = 1
-    @Option(help: "Budget as a share of the mean of recorded traffic, for example 2.5%, instead of the pipeline's rate.")
+    @Option(
+        help: "Budget as a share of the mean of recorded traffic, for example 2.5%, instead of the pipeline's rate.")
     var share: String?
     @Option(help: "How many times faster than recorded the traffic is taken.") var speed = 1.0
     @Option(help: "The policy, where the pipeline has several budgets.") var policy: String?

@@ -1,3 +1,5 @@
+import Sampling
+
 extension SimulationReport {
     private static let colors = ["#0b6e4f", "#c1440e", "#6a4c93", "#1d70a2", "#b8860b", "#7f7f7f", "#a83279"]
 
@@ -52,7 +54,8 @@ extension SimulationReport {
 
     private var offeredPlot: String {
         let values = simulation.offered.map { $0 / simulation.rate }
-        return Self.plot([values], from: 0, to: max(1, values.max() ?? 1) * 1.05, unit: "x", xUnit: "s", xScale: 1, line: 1)
+        return Self.plot(
+            [values], from: 0, to: max(1, values.max() ?? 1) * 1.05, unit: "x", xUnit: "s", xScale: 1, line: 1)
     }
 
     private var biasPlot: String {
@@ -85,7 +88,8 @@ extension SimulationReport {
 
     /// Lines over time; values outside are drawn at the border.
     private static func plot(
-        _ series: [[Double]], from low: Double, to high: Double, unit: String, xUnit: String, xScale: Double, line: Double
+        _ series: [[Double]], from low: Double, to high: Double, unit: String, xUnit: String, xScale: Double,
+        line: Double
     ) -> String {
         let count = max(2, series.map(\.count).max() ?? 2)
         func x(_ index: Int) -> Double { 50 + 940 * Double(index) / Double(count - 1) }

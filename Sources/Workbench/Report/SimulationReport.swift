@@ -22,7 +22,8 @@ package struct SimulationReport {
             let settle = steps.map { outcome.settleTime(after: $0, rate: simulation.rate) }
             let worst = settle.contains { $0 == nil } ? nil : settle.compactMap { $0 }.max()
             return [
-                outcome.name, Numbers.percent(mean), Numbers.fixed(outcome.peak(rate: simulation.rate), digits: 2) + "x",
+                outcome.name, Numbers.percent(mean),
+                Numbers.fixed(outcome.peak(rate: simulation.rate), digits: 2) + "x",
                 Numbers.percent(
                     outcome.largestError(over: 10, rate: simulation.rate, offered: simulation.offered)),
                 Numbers.percent(outcome.largestError(over: 1, rate: simulation.rate, offered: simulation.offered)),
