@@ -62,12 +62,20 @@ extension BudgetSampler {
             return (index, coverage.expected(plan.pair, shareLeft: shareLeft))
         }.sorted { $0.expected == $1.expected ? $0.index < $1.index : $0.expected < $1.expected }
         let urgent = waiting.prefix { $0.expected < 8 }
+        var used = 0.0
         guard urgent.reduce(0, { $0 + plans[$1.index].cost }) <= limit else {
             counters.coverageSuspendedTicks &+= 1
-            for (index, _) in urgent { plans[index].multiplier *= plans[index].isNewShape ? 4 : 2 }
-            return 0
+            for (index, _) in urgent {
+                // A shape that was never kept still comes first: many new keys must not hide a new course of events.
+                if plans[index].isNewShape, used + plans[index].cost <= limit {
+                    used += plans[index].cost
+                    keepForCoverage(index)
+                } else {
+                    plans[index].multiplier *= plans[index].isNewShape ? 4 : 2
+                }
+            }
+            return used
         }
-        var used = 0.0
         for (index, _) in waiting where used + plans[index].cost <= limit {
             used += plans[index].cost
             keepForCoverage(index)

@@ -242,7 +242,10 @@ package struct BudgetSampler {
             if plan.isKept {
                 account.spent += plan.cost
                 if plan.tier == .ownBudget, let rule = plan.rule { ruleAccounts[rule].spent += plan.cost }
-                if settings.coverage != nil { coverage.cover(plan.pair, window: window) }
+                if settings.coverage != nil {
+                    coverage.cover(plan.pair, window: window)
+                    shapes.remember(trace.shape)
+                }
             } else if settings.isDryRun {
                 decision.isKept = true
                 decision.isDryRun = true

@@ -87,27 +87,28 @@ struct CoverageTable {
     }
 }
 
-/// Shapes that were ever seen: the last ones, between `maximumCount / 2` and `maximumCount` of them.
+/// Shapes of which a trace was ever kept: the last ones, between `maximumCount / 2` and `maximumCount` of them.
 struct ShapeMemory {
     private let generationSize: Int
     private var recent: Set<UInt64> = []
     private var older: Set<UInt64> = []
-    /// Shapes that were new when they came.
+    /// Shapes that were new when a trace of them was kept.
     private(set) var newShapes: UInt64 = 0
 
     init(maximumCount: Int) { generationSize = max(1, maximumCount / 2) }
 
-    /// Whether the shape is new; remembers it.
-    mutating func isNew(_ shape: UInt64) -> Bool {
-        if recent.contains(shape) { return false }
-        let isNew = !older.contains(shape)
+    /// Whether no trace of the shape was kept yet.
+    func isNew(_ shape: UInt64) -> Bool { !recent.contains(shape) && !older.contains(shape) }
+
+    /// A trace of the shape was kept.
+    mutating func remember(_ shape: UInt64) {
+        if recent.contains(shape) { return }
+        if !older.contains(shape) { newShapes &+= 1 }
         if recent.count >= generationSize {
             swap(&recent, &older)
             recent.removeAll(keepingCapacity: true)
         }
         recent.insert(shape)
-        if isNew { newShapes &+= 1 }
-        return isNew
     }
 
     var byteCount: Int { (recent.capacity + older.capacity) * 9 }
@@ -119,7 +120,7 @@ struct ShapeMemory {
     }
 
     mutating func decode(from reader: inout StateReader) throws(StateError) {
-        for _ in 0..<(try reader.count(ofSize: 8)) { _ = isNew(try reader.fixed(UInt64.self)) }
+        for _ in 0..<(try reader.count(ofSize: 8)) { remember(try reader.fixed(UInt64.self)) }
         newShapes = 0
     }
 }
