@@ -56,6 +56,9 @@ let package = Package(
         .target(name: "Storage", dependencies: ["TraceModel", "OTLP", "Pipeline", "CZstd", "CXXHash"]),
         .target(name: "Query", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage"]),
         .target(name: "DemoTraffic", dependencies: ["TraceModel", "OTLP"]),
+        // Estimates with error bars from sampled traces: arithmetic only, for queries, the command line and the workbench.
+        .target(name: "Estimation"),
+        .target(name: "Workbench", dependencies: ["TraceModel", "OTLP", "Pipeline", "Sampling", "Estimation"]),
         .target(
             name: "Server",
             dependencies: [
@@ -73,6 +76,7 @@ let package = Package(
         .executableTarget(
             name: "TailraceCLI",
             dependencies: [
+                "Sampling", "Workbench", "Estimation",
                 "Tailrace", "TraceModel", "OTLP", "Kafka", "Pipeline", "Storage", "Query", "Server", "DemoTraffic",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -121,6 +125,10 @@ let package = Package(
         .testTarget(name: "SamplingTests", dependencies: ["Sampling", "Pipeline", "TraceQL", "OTLP", "TraceModel"]),
         .testTarget(name: "PatternsTests", dependencies: ["Patterns"]),
         .testTarget(name: "TraceQLTests", dependencies: ["TraceQL", "OTLP", "TraceModel"]),
+        .testTarget(
+            name: "WorkbenchTests",
+            dependencies: ["Workbench", "Estimation", "Sampling", "Pipeline", "OTLP", "TraceModel"]),
+        .testTarget(name: "EstimationTests", dependencies: ["Estimation"]),
         .testTarget(
             name: "ScrubbingTests",
             dependencies: ["Scrubbing", "Patterns", "OTLP", .product(name: "Yams", package: "Yams")]),

@@ -17,6 +17,8 @@ final class PolicyList {
         /// The part of it that this sampler adds.
         var ownProbability: Double
         var cause: Cause
+        /// What the budget decided, where a budget did.
+        var budget: BudgetDecision?
 
         enum Cause: Equatable {
             case matched
@@ -44,6 +46,12 @@ final class PolicyList {
     private let dropCount: Int
     private let observers: [(PolicyNode, any DecisionObserver)]
     private let arrivalObservers: [any ArrivalObserver]
+    /// Policies that decide the traces of a tick together, and the batch positions of the traces that each has noted.
+    private let batchNodes: [(node: PolicyNode, policy: any BatchPolicy)]
+    private var notedPositions: [[Int]]
+    private var batchPosition = 0
+    /// With which a trace like the one last asked about came here.
+    private(set) var lastUpstreamProbability = 1.0
     private let stopsAtFirstMatch: Bool
     /// Words for conditions beyond 64, by the window's index of the trace. Allocated only where a sampler has that many.
     private var extra: UnsafeMutablePointer<UInt64>?
@@ -82,6 +90,8 @@ final class PolicyList {
         chances = Array(repeating: 0, count: max(1, sources.count))
         observers = nodes.compactMap { node in (node.policy as? any DecisionObserver).map { (node, $0) } }
         arrivalObservers = nodes.compactMap { $0.policy as? any ArrivalObserver }
+        batchNodes = top.compactMap { node in (node.policy as? any BatchPolicy).map { (node, $0) } }
+        notedPositions = batchNodes.map { _ in [] }
     }
 
     deinit { extra?.deallocate() }
@@ -164,6 +174,7 @@ final class PolicyList {
         stopwatch.beginDecision()
         var trace = trace
         if conditions.hasUpstream(matched) { trace.upstream = UpstreamSampling(of: trace.spans) }
+        lastUpstreamProbability = trace.upstream.probability
         var verdict = Verdict(
             isKept: false, policyIndex: DecisionRecord.noPolicy, probability: 0, ownProbability: 0, cause: .noneMatched)
         /// The chance that no drop policy drops a trace like this.
@@ -171,8 +182,11 @@ final class PolicyList {
         for group in chances.indices { chances[group] = 0 }
         for (position, node) in order.enumerated() {
             let vote = node.vote(on: trace, matched: matched)
+            if let batch = batchNodes.firstIndex(where: { $0.node === node }) {
+                notedPositions[batch].append(batchPosition)
+            }
             if position < dropCount {
-                if vote == .drop { return finish(.init(.dropPolicy, node), trace, matched) }
+                if vote == .drop { return conclude(.init(.dropPolicy, node), trace, matched) }
                 spared *= 1 - vote.probability
                 continue
             }
@@ -188,7 +202,7 @@ final class PolicyList {
             case .limited where !verdict.isKept && verdict.cause == .noneMatched:
                 verdict.cause = .limited
                 verdict.policyIndex = UInt16(truncatingIfNeeded: creditedIndex(node))
-            case .drop: return finish(.init(.dropPolicy, node), trace, matched)
+            case .drop: return conclude(.init(.dropPolicy, node), trace, matched)
             case .limited, .pass: break
             }
             if verdict.isKept, stopsAtFirstMatch { break }
@@ -201,7 +215,12 @@ final class PolicyList {
         verdict.probability *= spared
         verdict.ownProbability = verdict.probability
         verdict.probability *= trace.upstream.probability
-        return finish(verdict, trace, matched)
+        return conclude(verdict, trace, matched)
+    }
+
+    /// Where a batch is decided the verdict is not final yet.
+    private func conclude(_ verdict: Verdict, _ trace: TraceEvidence, _ matched: ConditionBits) -> Verdict {
+        decidesInBatches ? verdict : finish(verdict, trace, matched)
     }
 
     private func finish(_ verdict: Verdict, _ trace: TraceEvidence, _ matched: ConditionBits) -> Verdict {
@@ -214,6 +233,52 @@ final class PolicyList {
             observer.observe(trace, matched: matched.of(node.firstCondition), isKept: verdict.isKept)
         }
         return verdict
+    }
+
+    // MARK: - Batches
+
+    /// Whether verdicts are final only after `decideBatch`.
+    var decidesInBatches: Bool { !batchNodes.isEmpty }
+
+    /// The next traces asked about belong to a new batch.
+    func beginBatch() {
+        batchPosition = 0
+        for index in notedPositions.indices { notedPositions[index].removeAll(keepingCapacity: true) }
+    }
+
+    func nextInBatch() { batchPosition += 1 }
+
+    /// Completes the verdicts of a batch: what no other policy keeps or drops is the budget's to decide.
+    ///
+    /// - Parameters:
+    ///   - time: stream time, milliseconds since the Unix epoch: the end of the tick.
+    ///   - isForced: decided early to free memory.
+    func decideBatch(_ verdicts: inout [Verdict], upstream: [Double], at time: Int64, isForced: Bool) {
+        for (batch, (node, policy)) in batchNodes.enumerated() {
+            let positions = notedPositions[batch]
+            let isOpen = positions.map { position in
+                let verdict = verdicts[position]
+                return !verdict.isKept && (verdict.cause == .noneMatched || verdict.cause == .limited)
+            }
+            let decisions = policy.decideNoted(isOpen, at: time, isForced: isForced)
+            var decided = decisions.makeIterator()
+            for (position, isOpen) in zip(positions, isOpen) where isOpen {
+                guard let decision = decided.next() else { break }
+                verdicts[position].apply(decision, by: node, upstream: upstream[position])
+                if decision.isKept { node.counters.matched &+= 1 }
+            }
+        }
+    }
+
+    /// Counts a verdict of a batch, and tells the observers.
+    func finishBatched(_ verdict: Verdict, _ trace: TraceEvidence, matched: UInt64, of index: UInt32) {
+        let bits = ConditionBits(low: matched, high: extraWords(of: index).map { UnsafePointer($0) })
+        _ = finish(verdict, trace, bits)
+    }
+
+    /// A span came after the budget kept its trace.
+    func chargeLate(policyIndex: UInt16, bytes: Int) {
+        (node(policyIndex)?.policy as? any BatchPolicy)?.chargeLate(spans: 1, bytes: bytes)
     }
 
     /// The sub-policy that a composite kept by, else the policy itself.
@@ -246,8 +311,11 @@ final class PolicyList {
     }
 
     /// One sentence for people: which rule.
-    func reason(_ cause: Verdict.Cause, policyIndex: UInt16) -> String {
+    func reason(_ cause: Verdict.Cause, policyIndex: UInt16, budget: BudgetDecision? = nil) -> String {
         let policy = quotedPath(policyIndex)
+        if let budget, let batch = node(policyIndex)?.policy as? any BatchPolicy {
+            return "policy \(policy): \(batch.explanation(of: budget))"
+        }
         return switch cause {
         case .matched: "policy \(policy) matched"
         case .noneMatched: "no policy matched"
@@ -326,6 +394,18 @@ final class PolicyList {
 }
 
 extension PolicyList.Verdict {
+    /// - Parameter upstream: the probability with which a trace like this came here.
+    fileprivate mutating func apply(_ decision: BudgetDecision, by node: PolicyNode, upstream: Double) {
+        let own = upstream > 0 ? min(1, decision.probability / upstream) : 0
+        // Policies before it that left this trace might have kept it, each by a random number of its own.
+        ownProbability = 1 - (1 - ownProbability) * (1 - own)
+        probability = ownProbability * upstream
+        policyIndex = UInt16(truncatingIfNeeded: node.index)
+        isKept = decision.isKept
+        if isKept { cause = .matched }
+        budget = decision
+    }
+
     fileprivate init(_ cause: Cause, _ node: PolicyNode) {
         self.init(
             isKept: false, policyIndex: UInt16(truncatingIfNeeded: node.index), probability: 0, ownProbability: 0,

@@ -48,6 +48,22 @@ public protocol DecisionObserver: SamplingPolicy {
     func observe(_ trace: TraceEvidence, matched: ConditionBits, isKept: Bool)
 }
 
+/// A policy that decides the traces of a tick together: `vote` notes a trace and passes, `decideNoted` decides.
+protocol BatchPolicy: SamplingPolicy {
+    /// Decides the traces noted since the last call, and forgets them.
+    ///
+    /// - Parameters:
+    ///   - isOpen: for each noted trace, whether it is this policy's to decide; others have a verdict.
+    ///   - time: stream time, milliseconds since the Unix epoch: the end of the tick.
+    ///   - isForced: the traces are decided early to free memory.
+    /// - Returns: one decision per open trace, in order.
+    func decideNoted(_ isOpen: [Bool], at time: Int64, isForced: Bool) -> [BudgetDecision]
+    /// Spans came after their trace was kept.
+    func chargeLate(spans: Int, bytes: Int)
+    /// One sentence for people.
+    func explanation(of decision: BudgetDecision) -> String
+}
+
 /// A policy whose conditions depend on when spans arrive.
 public protocol ArrivalObserver: SamplingPolicy {
     /// Called before the spans of a record are tested.

@@ -3,11 +3,12 @@ import TraceModel
 
 /// The policy types: the OpenTelemetry Collector's with its names and keys, then our own.
 enum BuiltInPolicies {
-    static let all: [PolicyDefinition] = [
-        alwaysSample, latency, numericAttribute, probabilistic, statusCode, stringAttribute, booleanAttribute,
-        rateLimiting, bytesLimiting, spanCount, traceState, traceFlags, ottlCondition, and, not, drop, composite,
-        root, rare, linked, upstream, percentile, traceQL,
-    ]
+    static let all: [PolicyDefinition] =
+        [
+            alwaysSample, latency, numericAttribute, probabilistic, statusCode, stringAttribute, booleanAttribute,
+            rateLimiting, bytesLimiting, spanCount, traceState, traceFlags, ottlCondition, and, not, drop, composite,
+            root, rare, linked, upstream, percentile, traceQL, budget,
+        ] + dynamic
 
     private static let byType = Dictionary(uniqueKeysWithValues: all.map { ($0.type, $0) })
 

@@ -104,7 +104,9 @@ enum PolicyParser {
                 at: typeValue.location)
             return
         }
-        if place.depth > 0, type == "drop" || type == "composite" {
+        if place.depth > 0,
+            ["drop", "composite", "budget"].contains(type) || BuiltInPolicies.dynamicTypes.contains(type)
+        {
             diagnostics.error(
                 "\(place): type \(type) cannot be part of another policy; write it in the list of policies itself",
                 at: typeValue.location)
@@ -179,7 +181,11 @@ enum PolicyParser {
 
     /// The policies directly inside a policy.
     static func subpolicies(of policy: ConfigValue) -> [ConfigValue] {
-        guard let type = policy["type"]?.scalar, let block = policy[type] else { return [] }
+        guard let type = policy["type"]?.scalar else { return [] }
+        if type == "budget" || type == "rules" {
+            return ((policy[type] ?? policy)["rules"]?.elements ?? []).flatMap { $0["when"]?.elements ?? [] }
+        }
+        guard let block = policy[type] else { return [] }
         let key = "\(type)_sub_policy"
         return type == "not" ? [block[key]].compactMap { $0 } : block[key]?.elements ?? []
     }

@@ -34,6 +34,9 @@ public final class WindowSampler: Sampler {
     private var closing: [(deadline: Int64, index: UInt32)] = []
     /// The spans of the trace being decided, for policies that ask.
     let openSpansView = OpenTraceSpans()
+    /// Reused: verdicts of the traces in `closing`, where policies decide them together.
+    private var verdicts: [PolicyList.Verdict] = []
+    private var upstream: [Double] = []
 
     /// - Parameters:
     ///   - clock: monotonic nanoseconds, for the metric of policies' time; decisions do not depend on it.
@@ -231,6 +234,7 @@ public final class WindowSampler: Sampler {
             let trace = assembler.assembleLate(
                 head, bytes: batch.bytes(head.message), unit: unit, units: units, decision: decision,
                 annotation: annotation(decision, ownProbability: nil), partition: self.context.partition)
+            policies.chargeLate(policyIndex: kept.policyIndex, bytes: Int(head.message.length))
             output.kept(trace, duplicates: 0)
         }
         output.done(offset: context.offset, firstIndex: spanIndex, count: 1)
@@ -283,7 +287,7 @@ public final class WindowSampler: Sampler {
                 schedule(entry.index)
             }
         }
-        decide(trigger: nil, output)
+        decide(trigger: nil, at: boundary, output)
     }
 
     public func shrink(toBytes bytes: Int, output: any SamplerOutput) {
@@ -298,7 +302,7 @@ public final class WindowSampler: Sampler {
                 closing.append((streamTime, index))
             }
             if closing.isEmpty { return }
-            decide(trigger: .memory, output)
+            decide(trigger: .memory, at: streamTime, output)
             releaseUnused()
         }
     }
@@ -329,33 +333,57 @@ public final class WindowSampler: Sampler {
     // MARK: - Decisions
 
     /// Decides the traces in `closing` together.
-    private func decide(trigger: Decision.Trigger?, _ output: any SamplerOutput) {
+    ///
+    /// - Parameter time: the end of their tick, or now where they are decided early.
+    private func decide(trigger: Decision.Trigger?, at time: Int64, _ output: any SamplerOutput) {
         // In order of time and id, so that a replay in another order decides in the same order.
         closing.sort { left, right in
             left.deadline == right.deadline
                 ? table[left.index].traceID < table[right.index].traceID : left.deadline < right.deadline
         }
-        for (deadline, index) in closing {
+        if policies.decidesInBatches { decideTogether(at: time, isForced: trigger == .memory) }
+        for (position, (deadline, index)) in closing.enumerated() {
             let state = table[index]
-            let verdict = verdict(state, index, deadline)
+            let verdict = verdicts.isEmpty ? verdict(state, index, deadline) : verdicts[position]
             let trigger = trigger ?? closedBy(state, deadline)
             finish(state, index, verdict, trigger, deadline, output)
             arena.forgetWhatWasRead()
             if failure != nil { break }
         }
         closing.removeAll(keepingCapacity: true)
+        verdicts.removeAll(keepingCapacity: true)
         dueEntries.removeAll(keepingCapacity: true)
         lastRunStored = RunPool.none
     }
 
+    /// Fills `verdicts` for the traces in `closing`: all policies are asked, then those that decide together.
+    private func decideTogether(at time: Int64, isForced: Bool) {
+        policies.beginBatch()
+        upstream.removeAll(keepingCapacity: true)
+        for (deadline, index) in closing {
+            verdicts.append(verdict(table[index], index, deadline))
+            upstream.append(policies.lastUpstreamProbability)
+            policies.nextInBatch()
+        }
+        policies.decideBatch(&verdicts, upstream: upstream, at: time, isForced: isForced)
+        for (position, (deadline, index)) in closing.enumerated() {
+            let state = table[index]
+            policies.finishBatched(
+                verdicts[position], evidence(state, deadline), matched: state.matched, of: index)
+        }
+    }
+
     private func verdict(_ state: TraceState, _ index: UInt32, _ deadline: Int64) -> PolicyList.Verdict {
         if state.byteCount > settings.droppedAboveBytes { return policies.tooLarge() }
+        return policies.decide(evidence(state, deadline), matched: state.matched, of: index)
+    }
+
+    private func evidence(_ state: TraceState, _ deadline: Int64) -> TraceEvidence {
         openSpansView.state = state
-        let evidence = TraceEvidence(
+        return TraceEvidence(
             traceID: state.traceID, duration: state.duration, spanCount: state.spanCount,
             errorCount: state.errorCount, byteCount: state.byteCount, statusSeen: state.statusSeen,
             hasRoot: state.rootSeen != .max, decidedAt: deadline, spans: openSpansView)
-        return policies.decide(evidence, matched: state.matched, of: index)
     }
 
     private func closedBy(_ state: TraceState, _ deadline: Int64) -> Decision.Trigger {
@@ -383,7 +411,7 @@ public final class WindowSampler: Sampler {
                 let summary = assembler.summary(of: state, runs: runs, arena: arena, units: units)
                 output.dropped(
                     DroppedTrace(
-                        partition: context.partition, summary: summary, decision: decision(record, verdict.cause)))
+                        partition: context.partition, summary: summary, decision: decision(record, verdict)))
             }
         }
         openSpans -= release(from: state.firstRun, output)
@@ -402,7 +430,7 @@ public final class WindowSampler: Sampler {
     private func emit(
         _ state: TraceState, _ record: DecisionRecord, _ verdict: PolicyList.Verdict, _ output: any SamplerOutput
     ) -> Bool {
-        let decision = decision(record, verdict.cause)
+        let decision = decision(record, verdict)
         let annotation = annotation(decision, ownProbability: verdict.ownProbability)
         let assembled = assembler.assemble(
             state, runs: runs, arena: arena, units: units, decision: decision, annotation: annotation,
@@ -455,11 +483,12 @@ public final class WindowSampler: Sampler {
             policy: decision.policy, probability: decision.probability, ownProbability: ownProbability)
     }
 
-    private func decision(_ record: DecisionRecord, _ cause: PolicyList.Verdict.Cause) -> Decision {
+    private func decision(_ record: DecisionRecord, _ verdict: PolicyList.Verdict) -> Decision {
         Decision(
             isKept: record.isKept, policy: policies.name(record.policyIndex), probability: record.probability,
             policyVersion: policyVersion, trigger: record.trigger, decidedAt: record.decidedAt,
-            reason: policies.reason(cause, policyIndex: record.policyIndex) + "; " + record.trigger.explanation)
+            reason: policies.reason(verdict.cause, policyIndex: record.policyIndex, budget: verdict.budget) + "; "
+                + record.trigger.explanation)
     }
 
     /// Spans on disk that cannot be read back. They are in Kafka: a restart reads them again.

@@ -1,0 +1,77 @@
+/// The state that survives a restart, a hand-over and a reload.
+extension BudgetSampler {
+    private static var version: UInt8 { 1 }
+
+    /// Serialised state. Entries that matter most come first; what would exceed `maximumBytes` is left out, and is learned
+    /// again.
+    package func serialized(maximumBytes: Int = 1 << 20) -> [UInt8] {
+        var writer = StateWriter()
+        writer.byte(Self.version)
+        writer.signed(tick ?? .min)
+        writer.double(account.balance)
+        writer.double(account.spent)
+        writer.double(averageTraceCost)
+        writer.double(averageOffered)
+        writer.double(offeredThisTick)
+        writer.double(coverageCredit)
+        // Rules are known by name: a reload may add, remove and reorder them.
+        writer.varint(UInt64(settings.rules.count))
+        for (index, rule) in settings.rules.enumerated() {
+            writer.varint(UInt64(rule.name.utf8.count))
+            for byte in rule.name.utf8 { writer.byte(byte) }
+            writer.double(ruleAccounts[index].balance)
+            writer.double(ruleAccounts[index].spent)
+        }
+        let now = tick ?? 0
+        let third = max(1024, maximumBytes) / 3
+        // Largest sizes of an entry: key 23, with histogram 215; pair 29; shape 8.
+        keys.encode(
+            to: &writer, maximumCount: third / 46, maximumSketches: third / 430, tick: now)
+        coverage.encode(
+            to: &writer, maximumCount: third / 29, window: coverageWindow(now &* settings.tick &+ settings.tick))
+        shapes.encode(to: &writer, maximumCount: third / 8)
+        return writer.bytes
+    }
+
+    /// Takes over a saved state, before the first decision. What cannot be read leaves the sampler as new.
+    ///
+    /// - Returns: whether the state could be read.
+    package mutating func restore(_ bytes: [UInt8]) -> Bool {
+        var restored = BudgetSampler(settings: settings)
+        restored.rate = rate
+        do {
+            try restored.read(bytes)
+        } catch {
+            return false
+        }
+        self = restored
+        return true
+    }
+
+    private mutating func read(_ bytes: [UInt8]) throws(StateError) {
+        var reader = StateReader(bytes)
+        guard try reader.byte() == Self.version else { throw StateError.version }
+        let savedTick = try reader.signed()
+        tick = savedTick == .min ? nil : savedTick
+        account.balance = try reader.double()
+        account.spent = try reader.double()
+        averageTraceCost = try reader.double()
+        averageOffered = try reader.double()
+        offeredThisTick = try reader.double()
+        coverageCredit = try reader.double()
+        guard averageTraceCost >= 0, averageOffered >= 0, offeredThisTick >= 0 else { throw StateError.malformed }
+        for _ in 0..<(try reader.count(ofSize: 17)) {
+            var name: [UInt8] = []
+            for _ in 0..<(try reader.count(ofSize: 1)) { name.append(try reader.byte()) }
+            let balance = try reader.double()
+            let spent = try reader.double()
+            if let index = settings.rules.firstIndex(where: { $0.name.utf8.elementsEqual(name) }) {
+                ruleAccounts[index] = BudgetAccount(balance: balance, spent: spent)
+            }
+        }
+        try keys.decode(from: &reader)
+        try coverage.decode(from: &reader)
+        try shapes.decode(from: &reader)
+        guard reader.left == 0 else { throw StateError.malformed }
+    }
+}

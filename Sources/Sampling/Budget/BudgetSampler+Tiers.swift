@@ -1,0 +1,195 @@
+import Glibc
+
+extension BudgetSampler {
+    // MARK: - Coverage
+
+    /// Keeps one trace of every pair of key and shape that the present coverage window has not seen. Returns what they cost.
+    ///
+    /// Where they are too many, those that will come again wait: they came often, and are as good as sure to be kept by a later
+    /// tier or tick. Where the others alone are too many, coverage is suspended for the tick: they
+    /// are sampled with the rest, with more weight.
+    mutating func cover(capacity: Double, time: Int64) -> Double {
+        guard let settings = settings.coverage else { return 0 }
+        chooseCandidates()
+        guard !candidates.isEmpty else { return 0 }
+        var others = 0.0
+        for plan in plans where plan.tier != .dropRule { others += plan.cost }
+        var total = 0.0
+        for index in candidates.values { total += plans[index].cost }
+        others -= total
+        // What nobody else needs may be used whole.
+        let limit = max(settings.share * capacity, capacity - others, coverageCredit)
+        var used = total
+        if total <= limit {
+            for index in candidates.values { keepForCoverage(index) }
+        } else {
+            used = coverSome(capacity: capacity, limit: limit, time: time, interval: settings.interval)
+        }
+        coverageCredit -= used
+        return used
+    }
+
+    /// The cheapest trace of each uncovered pair. Costs do not depend on random numbers.
+    private mutating func chooseCandidates() {
+        candidates.removeAll(keepingCapacity: true)
+        for index in plans.indices where plans[index].isUncovered && plans[index].tier != .dropRule {
+            let pair = plans[index].pair
+            if let best = candidates[pair], plans[best].cost <= plans[index].cost { continue }
+            candidates[pair] = index
+        }
+    }
+
+    private mutating func keepForCoverage(_ index: Int) {
+        plans[index].tier = .coverage
+        plans[index].isDecided = true
+        plans[index].isKept = true
+        plans[index].probability = 1
+    }
+
+    private mutating func coverSome(capacity: Double, limit: Double, time: Int64, interval: Int64) -> Double {
+        // The tick ended at `time`; a window's last tick has nothing left.
+        let elapsed = time - coverageWindow(time) * interval
+        let shareLeft = Double(interval - elapsed) / Double(interval)
+        // Errors and rules' traces that the must-keep tier has room for need no coverage.
+        var mustKeep = 0.0
+        for plan in plans where plan.tier == .error || plan.tier == .mustKeepRule { mustKeep += plan.cost }
+        let isMustKeepSure = mustKeep <= settings.mustKeep.share * max(0, capacity - limit)
+        let waiting: [(index: Int, expected: Double)] = candidates.values.compactMap { index in
+            let plan = plans[index]
+            if isMustKeepSure, plan.tier == .error || plan.tier == .mustKeepRule { return nil }
+            // An oversize trace is for the tiers that can decide it with a probability.
+            guard plan.cost <= limit else { return nil }
+            return (index, coverage.expected(plan.pair, shareLeft: shareLeft))
+        }.sorted { $0.expected == $1.expected ? $0.index < $1.index : $0.expected < $1.expected }
+        let urgent = waiting.prefix { $0.expected < 8 }
+        var used = 0.0
+        guard urgent.reduce(0, { $0 + plans[$1.index].cost }) <= limit else {
+            counters.coverageSuspendedTicks &+= 1
+            for (index, _) in urgent {
+                // A shape that was never kept still comes first: many new keys must not hide a new course of events.
+                if plans[index].isNewShape, used + plans[index].cost <= limit {
+                    used += plans[index].cost
+                    keepForCoverage(index)
+                } else {
+                    plans[index].multiplier *= plans[index].isNewShape ? 4 : 2
+                }
+            }
+            return used
+        }
+        for (index, _) in waiting where used + plans[index].cost <= limit {
+            used += plans[index].cost
+            keepForCoverage(index)
+        }
+        return used
+    }
+
+    // MARK: - Own budgets
+
+    /// Share of what is left that rules' own budgets may take together: the rest must not be without room.
+    package static var ownBudgetsShare: Double { 0.8 }
+
+    mutating func sampleOwnBudgets(_ traces: [BudgetTrace], capacity: Double) -> Double {
+        var wanted = 0.0
+        for index in settings.rules.indices { wanted += ownCapacity(index) }
+        guard wanted > 0 else { return 0 }
+        let scale = min(1, capacity * Self.ownBudgetsShare / wanted)
+        var used = 0.0
+        for index in settings.rules.indices {
+            let own = ownCapacity(index)
+            guard own > 0 else { continue }
+            gather(traces, by: .multiplier) { $0.tier == .ownBudget && $0.rule == index }
+            used += sampleMembers(capacity: own * scale)
+        }
+        return used
+    }
+
+    private func ownCapacity(_ rule: Int) -> Double {
+        guard case .ownBudget(let rate) = settings.rules[rule].action, !settings.rules[rule].isDryRun else { return 0 }
+        let own = ownPerTick(rate)
+        return ruleAccounts[rule].capacity(perTick: own, usableCredit: max(0.01 * own, averageTraceCost))
+    }
+
+    // MARK: - Must keep and rest
+
+    /// Errors and the user's rules first, slow traces with what they leave. Slow traces that do not fit are sampled with the
+    /// rest, with more weight.
+    mutating func sampleMustKeep(_ traces: [BudgetTrace], capacity: Double) -> Double {
+        var wanted = 0.0
+        var slow = 0.0
+        var rest = 0.0
+        for plan in plans where !plan.isDecided {
+            switch plan.tier {
+            case .error, .mustKeepRule: wanted += plan.cost
+            case .slow: slow += plan.cost
+            case .rest: rest += plan.cost
+            case .coverage, .ownBudget, .dropRule: break
+            }
+        }
+        let share = settings.mustKeep.share * capacity
+        // What the tiers below do not need may be used whole.
+        let limit = max(share, capacity - slow - rest)
+        if wanted > limit { counters.mustKeepSampledTicks &+= 1 }
+        // As many as fit: a trace's importance is the inverse of its cost.
+        gather(traces, by: .number) { $0.tier == .error || $0.tier == .mustKeepRule }
+        let used = wanted > 0 ? sampleMembers(capacity: limit) : 0
+        guard slow > 0 else { return used }
+        if slow <= max(share, capacity - rest) - used {
+            for index in plans.indices where plans[index].tier == .slow && !plans[index].isDecided {
+                plans[index].isDecided = true
+                plans[index].isKept = true
+                plans[index].probability = 1
+            }
+            return used + slow
+        }
+        for index in plans.indices where plans[index].tier == .slow && !plans[index].isDecided {
+            plans[index].multiplier *= 4
+        }
+        return used
+    }
+
+    mutating func sampleRest(_ traces: [BudgetTrace], capacity: Double) {
+        gather(traces, by: .key) { $0.tier == .rest || $0.tier == .slow }
+        _ = sampleMembers(capacity: capacity)
+    }
+
+    /// What makes a trace of a tier more important than another, besides its rule's multiplier.
+    private enum Importance {
+        case multiplier
+        /// As many traces as possible.
+        case number
+        /// Keys share the tier as `alpha` says.
+        case key
+    }
+
+    /// Fills `members` with the undecided traces of a tier.
+    private mutating func gather(_ traces: [BudgetTrace], by importance: Importance, where isMember: (Plan) -> Bool) {
+        members.removeAll(keepingCapacity: true)
+        memberTraces.removeAll(keepingCapacity: true)
+        for index in plans.indices where !plans[index].isDecided && isMember(plans[index]) {
+            let trace = traces[index]
+            let weight =
+                switch importance {
+                case .multiplier: 1.0
+                case .number: 1 / plans[index].cost
+                case .key: pow(keys.cost(of: trace.key), -settings.alpha)
+                }
+            let uniform = Randomness.uniform(trace.randomness) / Self.upstreamProbability(trace)
+            members.append(
+                TierSampling.Member(
+                    uniform: uniform, importance: max(1e-12, weight * plans[index].multiplier), cost: plans[index].cost)
+            )
+            memberTraces.append(index)
+        }
+    }
+
+    private mutating func sampleMembers(capacity: Double) -> Double {
+        let used = tierSampling.sample(&members, capacity: capacity)
+        for (member, index) in zip(members, memberTraces) {
+            plans[index].isDecided = true
+            plans[index].isKept = member.isKept
+            plans[index].probability = member.probability
+            plans[index].isOversize = member.isOversize
+        }
+        return used
+    }
+}

@@ -1,0 +1,123 @@
+import Pipeline
+
+/// Refinery's samplers with their field names, in a block or beside name and type.
+extension BuiltInPolicies {
+    /// Types that sample and so cannot be a condition of another policy.
+    static let dynamicTypes = dynamic.map(\.type)
+
+    static let dynamic: [PolicyDefinition] = [
+        PolicyDefinition(
+            type: "deterministic", summary: "Keeps one trace in SampleRate, as Refinery's DeterministicSampler.",
+            options: [rateOption("SampleRate", required: true, "one trace in so many")],
+            example: "SampleRate: 10", isInline: true,
+            make: { name, settings in DeterministicPolicy(name: name, rate: settings.number("SampleRate") ?? 1) }),
+        definition(
+            "dynamic", "DynamicSampler", goal: rateOption("SampleRate", required: true, "goal: one event in so many"),
+            more: [StageOption("ClearFrequency", .duration, default: "30s", summary: "how often rates are computed")],
+            example: "SampleRate: 10, FieldList: [service.name]",
+            algorithm: {
+                .average(goalRate: $0.number("SampleRate") ?? 10, interval: $0.duration("ClearFrequency") ?? 30_000)
+            }),
+        definition(
+            "ema_dynamic", "EMADynamicSampler",
+            goal: rateOption("GoalSampleRate", required: true, "goal: one event in so many"), more: movingOptions,
+            example: "GoalSampleRate: 10, FieldList: [service.name]",
+            algorithm: { .movingAverage(goalRate: $0.number("GoalSampleRate") ?? 10, moving($0)) }),
+        definition(
+            "ema_throughput", "EMAThroughputSampler",
+            goal: rateOption("GoalThroughputPerSec", required: true, "goal: spans per second"),
+            more: movingOptions + [
+                StageOption(
+                    "InitialSampleRate", .number(1...1e12), default: "10", summary: "before there is any traffic"),
+                StageOption("UseClusterSize", .boolean, default: "false", summary: "accepted; every task has the goal"),
+            ],
+            example: "GoalThroughputPerSec: 100, FieldList: [service.name]",
+            algorithm: {
+                .movingThroughput(
+                    goal: $0.number("GoalThroughputPerSec") ?? 100, initialRate: $0.number("InitialSampleRate") ?? 10,
+                    moving($0))
+            }),
+        definition(
+            "windowed_throughput", "WindowedThroughputSampler",
+            goal: rateOption("GoalThroughputPerSec", required: true, "goal: spans per second"),
+            more: [
+                StageOption("UpdateFrequency", .duration, default: "1s", summary: "how often rates are computed"),
+                StageOption("LookbackFrequency", .duration, default: "30s", summary: "length of the sliding window"),
+                StageOption("UseClusterSize", .boolean, default: "false", summary: "accepted; every task has the goal"),
+            ],
+            example: "GoalThroughputPerSec: 100, FieldList: [service.name]",
+            algorithm: {
+                .windowed(
+                    goal: $0.number("GoalThroughputPerSec") ?? 100, update: $0.duration("UpdateFrequency") ?? 1000,
+                    lookback: $0.duration("LookbackFrequency") ?? 30_000)
+            }),
+        definition(
+            "total_throughput", "TotalThroughputSampler",
+            goal: rateOption("GoalThroughputPerSec", required: true, "goal: spans per second"),
+            more: [
+                StageOption("ClearFrequency", .duration, default: "30s", summary: "how often rates are computed"),
+                StageOption("UseClusterSize", .boolean, default: "false", summary: "accepted; every task has the goal"),
+            ],
+            example: "GoalThroughputPerSec: 100, FieldList: [service.name]",
+            algorithm: {
+                .total(
+                    goal: $0.number("GoalThroughputPerSec") ?? 100, interval: $0.duration("ClearFrequency") ?? 30_000)
+            }),
+    ]
+
+    private static func rateOption(_ name: String, required: Bool, _ summary: String) -> StageOption {
+        StageOption(name, .number(1...1e12), required: required, summary: summary)
+    }
+
+    private static let movingOptions = [
+        StageOption("AdjustmentInterval", .duration, default: "15s", summary: "how often rates are computed"),
+        StageOption("Weight", .number(0.001...0.999), default: "0.5", summary: "weight of the newest interval"),
+        StageOption("AgeOutValue", .number(0...1e9), summary: "averages below it are forgotten; by default Weight"),
+        StageOption("BurstMultiple", .number(0...1e9), default: "2", summary: "what is a burst; 0 turns detection off"),
+        StageOption(
+            "BurstDetectionDelay", .integer(0...1_000_000), default: "3", summary: "intervals before it counts"),
+    ]
+
+    private static func moving(_ settings: StageSettings) -> DynamicSampler.Moving {
+        var moving = DynamicSampler.Moving()
+        moving.interval = settings.duration("AdjustmentInterval") ?? 15_000
+        moving.weight = settings.number("Weight") ?? 0.5
+        moving.ageOut = settings.number("AgeOutValue") ?? moving.weight
+        moving.burstMultiple = settings.number("BurstMultiple") ?? 2
+        moving.burstDelay = Int(clamping: settings.integer("BurstDetectionDelay") ?? 3)
+        return moving
+    }
+
+    private static func definition(
+        _ type: String, _ refineryName: String, goal: StageOption, more: [StageOption], example: String,
+        algorithm: @escaping @Sendable (StageSettings) -> DynamicSampler.Algorithm
+    ) -> PolicyDefinition {
+        PolicyDefinition(
+            type: type, summary: "Samples each key at a rate learned from the traffic, as Refinery's \(refineryName).",
+            options: [goal] + more + [
+                StageOption("FieldList", .list(.string), required: true, summary: "attributes that make the key"),
+                StageOption(
+                    "UseTraceLength", .boolean, default: "false", summary: "the number of spans is part of the key"),
+                StageOption(
+                    "MaxKeys", .integer(0...1_000_000), default: "500",
+                    summary: "keys with rates of their own, 0 means 500; the others share one"),
+            ],
+            example: example, isInline: true,
+            check: { settings, policy, diagnostics in
+                for key in ["ClearFrequency", "AdjustmentInterval", "UpdateFrequency", "LookbackFrequency"] {
+                    if let value = settings.duration(key), value <= 0 {
+                        diagnostics.error(
+                            "\(policy): \(key) must be longer than 0",
+                            at: settings.value[key]?.location ?? policy.location)
+                    }
+                }
+            },
+            make: { name, settings in
+                let keys = Int(clamping: settings.integer("MaxKeys") ?? 500)
+                return DynamicPolicy(
+                    name: name, DynamicSampler(algorithm(settings), maximumKeys: keys == 0 ? 500 : keys),
+                    fields: settings.strings("FieldList").map { DynamicPolicy.Field($0) },
+                    usesTraceLength: settings.boolean("UseTraceLength") ?? false)
+            })
+    }
+}

@@ -1,0 +1,130 @@
+import Pipeline
+import Testing
+
+@testable import Sampling
+
+struct BudgetPolicyTests {
+    private static let yaml = """
+        policies:
+          - { name: rest, type: budget, rate: 20 spans/s, key: [resource.service.name, name] }
+        """
+
+    /// Drives a sampler with `perSecond` traces of three spans in every second.
+    private static func run(
+        _ yaml: String, seconds: Int64 = 20, perSecond: UInt64 = 40, service: (UInt64) -> String = { _ in "shop" }
+    ) throws -> SamplerDriver {
+        let (_, policies) = try TestPipeline.sampler(yaml)
+        let driver = SamplerDriver(.only(max: 2000), policies: policies, wantsDropped: true)
+        for second in 0..<seconds {
+            for number in 0..<perSecond {
+                let trace = (UInt64(second) * perSecond + number) &* 0x9e37_79b9_7f4a_7c15
+                let isError = number == 7
+                try driver.send(
+                    [
+                        SentSpan(trace: trace, id: 1, parent: 0, service: service(number)),
+                        SentSpan(trace: trace, id: 2, parent: 1, isError: isError, service: service(number)),
+                        SentSpan(trace: trace, id: 3, parent: 1, service: service(number)),
+                    ], at: second * 1000 + Int64(number) * 10)
+            }
+        }
+        driver.closeAll()
+        return driver
+    }
+
+    @Test("a budget policy in a pipeline keeps its rate and every error, and explains itself")
+    func pipeline() throws {
+        let driver = try Self.run(Self.yaml)
+        #expect(driver.decisions.count == 800)
+        let keptSpans = driver.kept.reduce(0) { $0 + $1.summary.spanCount }
+        // 20 spans per second over 20 seconds; a trace has three.
+        #expect(abs(keptSpans - 400) <= 30)
+        #expect(driver.kept.filter { $0.summary.errorCount > 0 }.count == 20)
+        let reasons = driver.kept.map(\.decision.reason)
+        #expect(reasons.contains { $0.contains("tier coverage") && $0.contains("key shop op-1") && $0.contains("p 1") })
+        #expect(reasons.contains { $0.contains("tier rest") && $0.contains("th ") && $0.contains("tick ") })
+        #expect(reasons.contains { $0.contains("tier error") })
+        #expect(driver.droppedTraces.allSatisfy { $0.decision.reason.contains("dropped, tier rest") })
+        let weighted = driver.kept.reduce(0) { $0 + 1 / $1.decision.probability }
+        #expect(abs(weighted / 800 - 1) < 0.25)
+        #expect(driver.open.isEmpty && driver.wrongRefs.isEmpty)
+    }
+
+    @Test("what another policy keeps costs the budget nothing, and what one drops is dropped")
+    func otherPolicies() throws {
+        let driver = try Self.run(
+            """
+            policies:
+              - { name: gold, type: root, service: [gold] }
+              - { name: noise, type: drop, drop: { drop_sub_policy: [{ name: n, type: root, service: [noise] }] } }
+              - { name: rest, type: budget, rate: 20 spans/s }
+            """, service: { $0 % 4 == 0 ? "gold" : $0 % 4 == 1 ? "noise" : "shop" })
+        let byService = Dictionary(grouping: driver.kept, by: \.summary.rootService)
+        #expect(byService["gold"]?.count == 200)
+        #expect(byService["noise"] == nil)
+        let shop = byService["shop", default: []].reduce(0) { $0 + $1.summary.spanCount }
+        #expect(abs(shop - 400) <= 30)
+        #expect(byService["shop"]?.allSatisfy { $0.decision.policy == "rest" } == true)
+    }
+
+    @Test("rules of a budget keep and drop by any policy")
+    func rules() throws {
+        let driver = try Self.run(
+            """
+            policies:
+              - name: rest
+                type: budget
+                rate: 30 spans/s
+                rules:
+                  - { name: noise, action: drop, when: [{ name: n, type: root, service: [noise] }] }
+                  - { name: gold, action: keep, when: [{ name: g, type: root, service: [gold] }] }
+            """, service: { $0 % 8 == 0 ? "gold" : $0 % 4 == 1 ? "noise" : "shop" })
+        let byService = Dictionary(grouping: driver.kept, by: \.summary.rootService)
+        #expect(byService["gold"]?.count == 100)
+        #expect(byService["noise"] == nil)
+        #expect(driver.droppedTraces.contains { $0.decision.reason.contains("rule \"noise\"") })
+    }
+
+    @Test("the state of a budget is handed over")
+    func state() throws {
+        let driver = try Self.run(Self.yaml)
+        let (_, policies) = try TestPipeline.sampler(Self.yaml)
+        let next = SamplerDriver(.only(max: 2000), policies: policies)
+        next.sampler.restore(state: driver.sampler.state)
+        #expect(!driver.sampler.state.isEmpty)
+        #expect(next.sampler.state == driver.sampler.state)
+    }
+
+    @Test(
+        "mistakes in a budget are reported with what was expected",
+        arguments: [
+            ("rate: 2000", "expected a rate such as 2000 spans/s"),
+            ("rate: 10 spans/s, keep: { up_to: 99% }", "at most 95%"),
+            ("rate: 10 spans/s, keep: { slower_than: 99 }", "expected a percentile"),
+            ("rate: 10 spans/s, cover: { intervall: 60s }", "intervall"),
+            ("rate: 10 spans/s, rules: [{ name: a, when: [], action: drop }]", "when is empty"),
+            ("rate: 10 spans/s, rules: [{ name: a, when: [{ name: x, type: nothing }] }]", "unknown type"),
+            (
+                "rate: 10 spans/s, rules: [{ name: a, when: [{ name: x, type: always_sample }], rate: 9 spans/s }]",
+                "more than 80%"
+            ),
+            (
+                "rate: 10 spans/s, rules: [{ name: a, when: [{ name: x, type: always_sample }], rate: 1MB/s }]",
+                "rate is in bytes, the budget in spans"
+            ),
+        ])
+    func mistakes(body: String, expected: String) {
+        let messages = TestPipeline.messages("policies:\n  - { name: rest, type: budget, \(body) }")
+        #expect(messages.contains { $0.contains(expected) }, "\(messages)")
+    }
+
+    @Test(
+        "rates are read with their units",
+        arguments: [
+            ("2000 spans/s", 2000.0, BudgetUnit.spans), ("2MB/s", 2e6, .bytes), ("2 MB/s", 2e6, .bytes),
+            ("50traces/s", 50, .traces), ("0.5 traces/s", 0.5, .traces),
+        ])
+    func rates(text: String, rate: Double, unit: BudgetUnit) throws {
+        let read = try #require(BuiltInPolicies.budgetRate(text))
+        #expect(read.rate == rate && read.unit == unit)
+    }
+}
