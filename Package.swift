@@ -41,9 +41,15 @@ let package = Package(
         .target(name: "TraceModel"),
         .target(name: "OTLP", dependencies: ["TraceModel", "CZstd", "CZlib"]),
         .target(name: "Kafka", dependencies: ["CLibrdkafka"]),
-        .target(name: "Pipeline", dependencies: ["TraceModel", "OTLP", .product(name: "Yams", package: "Yams")]),
+        .target(name: "Spelling"),
+        .target(
+            name: "Pipeline",
+            dependencies: ["TraceModel", "OTLP", "Spelling", .product(name: "Yams", package: "Yams")]),
         .target(name: "Patterns"),
-        .target(name: "Sampling", dependencies: ["TraceModel", "OTLP", "Pipeline", "Patterns", "CXXHash"]),
+        .target(name: "TraceQL", dependencies: ["TraceModel", "OTLP", "Patterns", "Spelling"]),
+        .target(
+            name: "Sampling",
+            dependencies: ["TraceModel", "OTLP", "Pipeline", "Patterns", "Spelling", "TraceQL", "CXXHash"]),
         .target(
             name: "Scrubbing",
             dependencies: ["TraceModel", "OTLP", "Pipeline", "Patterns", .product(name: "Yams", package: "Yams")]),
@@ -53,7 +59,7 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "TraceModel", "OTLP", "Query", "Storage", "Pipeline",
+                "TraceModel", "OTLP", "Query", "Storage", "Pipeline", "Spelling",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -86,10 +92,13 @@ let package = Package(
             name: "BenchmarkWorkloads",
             dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Tailrace", "DemoTraffic"],
             path: "Benchmarks/Workloads"),
-        // Not a product: the steps of `make bench ARGS=--kafka`.
+        // Not a product: benchmarks that are processes of their own.
         .executableTarget(
-            name: "KafkaBench", dependencies: ["TraceModel", "OTLP", "Kafka", "DemoTraffic"],
-            path: "Benchmarks/KafkaBench"),
+            name: "StepBench",
+            dependencies: [
+                "TraceModel", "OTLP", "Kafka", "Pipeline", "Sampling", "Storage", "Tailrace", "TraceQL", "DemoTraffic",
+            ],
+            path: "Benchmarks/StepBench"),
 
         .testTarget(
             name: "OTLPTests",
@@ -102,9 +111,16 @@ let package = Package(
                 "TailraceCLI", "Kafka", "Pipeline", "Storage", "OTLP", "TraceModel", "BrokerTestSupport",
             ]),
         .testTarget(
-            name: "PipelineTests", dependencies: ["Pipeline", "OTLP", "TraceModel", "Sampling", "Storage", "Tailrace"]),
-        .testTarget(name: "SamplingTests", dependencies: ["Sampling", "Pipeline", "OTLP", "TraceModel"]),
+            name: "CommandTests",
+            dependencies: [
+                "TailraceCLI", "Kafka", "Pipeline", "Storage", "OTLP", "TraceModel", "BrokerTestSupport",
+            ]),
+        .testTarget(
+            name: "PipelineTests",
+            dependencies: ["Pipeline", "Spelling", "OTLP", "TraceModel", "Sampling", "Storage", "Tailrace"]),
+        .testTarget(name: "SamplingTests", dependencies: ["Sampling", "Pipeline", "TraceQL", "OTLP", "TraceModel"]),
         .testTarget(name: "PatternsTests", dependencies: ["Patterns"]),
+        .testTarget(name: "TraceQLTests", dependencies: ["TraceQL", "OTLP", "TraceModel"]),
         .testTarget(
             name: "ScrubbingTests",
             dependencies: ["Scrubbing", "Patterns", "OTLP", .product(name: "Yams", package: "Yams")]),

@@ -18,9 +18,9 @@ cc -O2 -shared -fPIC -o "$work/malloc_counter.so" Benchmarks/malloc_counter.c
 LD_PRELOAD="$work/malloc_counter.so" swift package --package-path Benchmarks benchmark --no-progress
 [[ "${1:-}" == "--kafka" ]] || exit 0
 
-swift build -c release --product KafkaBench --quiet
+swift build -c release --product StepBench --quiet
 swift build -c release --product tailrace --quiet
-bench=.build/release/KafkaBench
+bench=.build/release/StepBench
 scripts/real-broker.sh setup
 LD_LIBRARY_PATH="$(scripts/real-broker.sh libdir)${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 export LD_LIBRARY_PATH

@@ -1,6 +1,7 @@
 import Hummingbird
 public import Logging
 public import Query
+public import TraceModel
 
 /// The HTTP server of all roles: queries and the page where there is a store, metrics and health everywhere.
 public struct TailraceServer: Sendable {
@@ -17,6 +18,7 @@ public struct TailraceServer: Sendable {
 
     private let configuration: Configuration
     private let store: TraceStore?
+    private let explain: (@Sendable (TraceID) throws -> TraceExplanation)?
     private let metrics: @Sendable () -> String
     private let health: @Sendable () -> HealthReport
     private let reload: (@Sendable () -> ReloadAnswer)?
@@ -24,16 +26,19 @@ public struct TailraceServer: Sendable {
 
     /// - Parameters:
     ///   - store: nil where the process answers no queries (a worker): only metrics and health are served then.
+    ///   - explain: says why a trace was kept or dropped; blocks on files. Nil where the process knows no decisions.
     ///   - metrics: the metrics in Prometheus' text format; called per scrape, may block for a moment.
     ///   - health: called per check, may block for a moment.
     ///   - reload: reads the configuration again; nil where there is none to reload. May block for seconds.
     public init(
         configuration: Configuration = Configuration(), store: TraceStore?,
+        explain: (@Sendable (TraceID) throws -> TraceExplanation)? = nil,
         metrics: @escaping @Sendable () -> String, health: @escaping @Sendable () -> HealthReport,
         reload: (@Sendable () -> ReloadAnswer)? = nil, logger: Logger = Logger(label: "tailrace.server")
     ) {
         self.configuration = configuration
         self.store = store
+        self.explain = explain
         self.metrics = metrics
         self.health = health
         self.reload = reload
@@ -90,6 +95,7 @@ public struct TailraceServer: Sendable {
                 return Response.json(answer.json, status: answer.isAccepted ? .ok : .unprocessableContent)
             }
         }
+        if let explain { DecisionRoutes(explain: explain, pool: BlockingPool(threadLimit: 2)).add(to: router) }
         if let store {
             QueryRoutes(store: store, pool: BlockingPool()).add(to: router)
             router.get("/") { _, _ in TracePage.response() }

@@ -8,7 +8,8 @@ extension StageRegistry {
         for definition in [
             KafkaSourceStage.definition, FileSourceStage.definition, ValidateStage.definition, FilterStage.definition,
             RouteStage.definition, ScrubStage.definition, TailSamplerStage.definition, IndexerStage.definition,
-            SegmentsStage.definition, KafkaSinkStage.definition, FileSinkStage.definition, DiscardStage.definition,
+            SegmentsStage.definition, KafkaSinkStage.definition, RepartitionStage.definition, FileSinkStage.definition,
+            DiscardStage.definition,
         ] {
             registry.register(definition)
         }

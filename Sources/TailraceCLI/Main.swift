@@ -49,5 +49,6 @@ struct TailraceCommand: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, RunCommand.self, ServeCommand.self, ValidateCommand.self, GraphCommand.self,
             DecideCommand.self, ReplayCommand.self, GenerateCommand.self, TraceCommand.self, SearchCommand.self,
+            ExplainCommand.self, DeadLetterCommand.self, StoreCommand.self,
         ])
 }

@@ -1,5 +1,5 @@
 /// A 16-byte trace id, held as two big-endian halves so that comparing and hashing are two integer operations.
-public struct TraceID: Hashable, Comparable, Sendable {
+public struct TraceID: Hashable, Comparable, Sendable, BitwiseCopyable {
     /// Bytes 0…7, most significant first.
     public var high: UInt64
     /// Bytes 8…15, most significant first.

@@ -125,7 +125,9 @@ final class Chaos {
         // Not the list itself: the runner would print all of it.
         let isWhole = discrepancies.isEmpty
         keepsFolder = !isWhole
-        #expect(isWhole, "see \(folder.path): \(discrepancies.count) of \(producer.traces.count): \(discrepancies.prefix(5))")
+        #expect(
+            isWhole,
+            "see \(folder.path): \(discrepancies.count) of \(producer.traces.count): \(discrepancies.prefix(5))")
         #expect(audit.stored.count < producer.traces.count, "nothing was dropped")
         print(
             "  \(producer.traces.count) traces: \(audit.stored.count) stored whole and once, the rest dropped by decisions"

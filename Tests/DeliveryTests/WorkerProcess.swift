@@ -66,6 +66,12 @@ final class WorkerProcess {
         return status & 0x7f == 0 ? status >> 8 & 0xff : -(status & 0x7f)
     }
 
+    /// What the worker serves at a path; nil while it does not answer.
+    func text(_ path: String) -> String? {
+        guard let url = URL(string: "http://127.0.0.1:\(metricsPort)\(path)") else { return nil }
+        return try? String(contentsOf: url, encoding: .utf8)
+    }
+
     /// The HTTP status of a path, 0 while the worker does not answer.
     func status(_ path: String) -> Int {
         guard let url = URL(string: "http://127.0.0.1:\(metricsPort)\(path)") else { return 0 }
@@ -88,9 +94,7 @@ final class WorkerProcess {
 
     /// A metric's samples; nil while the worker does not answer.
     func samples(_ name: String) -> [Double]? {
-        guard let url = URL(string: "http://127.0.0.1:\(metricsPort)/metrics"),
-            let text = try? String(contentsOf: url, encoding: .utf8)
-        else { return nil }
+        guard let text = text("/metrics") else { return nil }
         return text.split(separator: "\n").filter { $0.hasPrefix(name + "{") || $0.hasPrefix(name + " ") }
             .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }
     }

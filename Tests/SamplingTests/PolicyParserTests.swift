@@ -156,7 +156,9 @@ struct PolicyParserTests {
 
     @Test func aWindowHasTheDocumentedDefaults() throws {
         let (settings, _) = try TestPipeline.sampler("policies: [{ name: all, type: always_sample }]")
-        #expect(settings == WindowSettings())
+        var expected = WindowSettings()
+        expected.annotates = true
+        #expect(settings == expected)
         let (short, _) = try TestPipeline.sampler(
             "decision_wait: 300ms\npolicies: [{ name: all, type: always_sample }]")
         #expect(short.max == 300 && short.settle == nil && short.tick == 300)

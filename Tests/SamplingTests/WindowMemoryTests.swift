@@ -77,62 +77,7 @@ struct WindowMemoryTests {
     }
 }
 
-struct DecisionMemoryTests {
-    private func record(_ number: UInt64, kept: Bool, at time: Int64) -> DecisionRecord {
-        DecisionRecord(
-            traceID: TestSpans.traceID(number), isKept: kept, trigger: .root, policyIndex: 1, policyVersion: 2,
-            probability: 0.5, decidedAt: time, spanCount: 1, byteCount: 1, duration: 1, firstOffset: 0, lastOffset: 0)
-    }
-
-    @Test func decisionsAreRememberedForTheHorizonAndThenForgotten() {
-        var memory = DecisionMemory(horizon: 60_000)
-        for number in 1...1000 as ClosedRange<UInt64> {
-            memory.remember(record(number, kept: number % 3 == 0, at: Int64(number) * 100))
-        }
-        memory.expire(streamTime: 100_000)
-        for number in 400...1000 as ClosedRange<UInt64> {
-            switch memory.find(TestSpans.traceID(number)) {
-            case .unknown: Issue.record("decision \(number) is forgotten")
-            case .kept(let kept):
-                #expect(number % 3 == 0)
-                #expect(kept.decidedAt == Int64(number) * 100 && kept.probability == 0.5)
-            case .dropped: #expect(number % 3 != 0)
-            }
-        }
-        memory.expire(streamTime: 1_000_000)
-        #expect(memory.count == 0)
-        #expect(memory.byteCount == 0)
-    }
-
-    @Test func decisionsRestoredOutOfOrderAreFound() {
-        var memory = DecisionMemory(horizon: 60_000)
-        for time in [90_000, 10_000, 50_000, -20_000, 90_001] as [Int64] {
-            memory.remember(record(UInt64(bitPattern: time), kept: true, at: time))
-        }
-        for time in [90_000, 10_000, 50_000, -20_000, 90_001] as [Int64] {
-            guard case .kept(let kept) = memory.find(TestSpans.traceID(UInt64(bitPattern: time))) else {
-                Issue.record("\(time) is not found")
-                continue
-            }
-            #expect(kept.decidedAt == time)
-        }
-    }
-
-    @Test func theFingerprintSetHoldsWhatWasInserted() {
-        var random = SeededRandom(seed: 5)
-        var set = FingerprintSet()
-        var model: Set<UInt64> = []
-        for _ in 0..<5000 {
-            // Upper halves repeat, so that probes run into each other.
-            let hash = (random.next() & 0x1ff) << 32 | random.next() & 0xff
-            set.insert(hash == 0 ? 5 : hash)
-            model.insert(hash == 0 ? 5 : hash)
-        }
-        #expect(set.count == model.count)
-        #expect(model.allSatisfy { set.contains($0) })
-        #expect(!set.contains(0xffff_ffff_ffff_0001))
-    }
-
+struct TraceTableTests {
     /// Ids whose one half is constant, also the constants of the hash itself, must not share a fingerprint.
     @Test(arguments: [0, 0x9e37_79b9_7f4a_7c15, 0xe703_7ed1_a0b4_28db] as [UInt64])
     func idsWithAConstantHalfHashApart(half: UInt64) {

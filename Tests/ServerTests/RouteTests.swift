@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import OTLP
+import Pipeline
 import Query
 import Testing
 import TraceModel
@@ -38,6 +39,44 @@ struct RouteTests {
     }
 
     private func get(_ path: String) async throws -> Answer { try await get([path])[0] }
+
+    @Test("a decision is explained by a worker and by a query server, and what is unknown says how far the log reaches")
+    func decisionsAreExplained() async throws {
+        let fixture = try ServerFixture()
+        let waiting = WaitingTrace(
+            partition: PartitionID(cluster: "c", topic: "t", partition: 5), sampler: "sample", streamTime: 9000,
+            trace: OpenTrace(
+                spanCount: 3, errorCount: 1, byteCount: 700, hasRoot: true, firstSeen: 1000, lastSeen: 8000,
+                closesAt: 18_000))
+        let open = TraceID(high: 0, low: 0x99)
+        let explainer = fixture.explainer { $0 == open ? [waiting] : [] }
+        let server = TailraceServer(
+            configuration: .init(port: 0), store: nil, explain: { try explainer.explain($0) }, metrics: { "" },
+            health: { HealthReport(ready: true) })
+        try await server.application().test(.router) { client in
+            func get(_ id: String) async throws -> (Int, String) {
+                let answer = try await client.executeRequest(
+                    uri: "/v1/decisions/\(id)", method: .get, headers: [:], body: nil)
+                return (Int(answer.status.code), String(buffer: answer.body))
+            }
+            let (keptCode, kept) = try await get("abc0000000000000001")
+            #expect(keptCode == 200)
+            #expect(
+                kept.contains(#""decision":"keep","decisions":[{"decision":"keep","policy":"errors","policyVersion":3"#)
+            )
+            #expect(kept.contains(#""segments":["segments/w/000000000001-0.seg"]"#))
+            let (openCode, undecided) = try await get("99")
+            #expect(openCode == 200)
+            #expect(undecided.contains(#""decision":"undecided""#))
+            #expect(undecided.contains(#""closesAtUnixMilli":18000,"streamTimeUnixMilli":9000"#))
+            let (unknownCode, unknown) = try await get("77")
+            #expect(unknownCode == 404)
+            #expect(unknown.contains(#""decision":"unknown""#))
+            #expect(
+                unknown.contains(#""log":{"earliestUnixMilli":null,"latestUnixMilli":null,"decisions":0,"files":0}"#))
+            #expect(try await get("xyz").0 == 400)
+        }
+    }
 
     @Test(arguments: ["/v1/traces/", "/trace/"]) func aTraceIsAnsweredAsOTLPWithItsDecision(prefix: String) async throws
     {

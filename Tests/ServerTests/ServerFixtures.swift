@@ -56,6 +56,11 @@ final class ServerFixture: Sendable {
             layout: layout)
     }
 
+    /// Explains from the segments: the fixture has no decision files.
+    func explainer(waiting: @escaping @Sendable (TraceID) -> [WaitingTrace]) -> TraceExplainer {
+        TraceExplainer(layout: layout, store: store, waiting: waiting)
+    }
+
     deinit {
         let files = LocalFileSystem()
         for name in (try? files.list(layout.segments + "/w")) ?? [] {

@@ -32,6 +32,8 @@ package struct OffsetLedger: Sendable {
 
     /// Enters a record; none of its refs is outstanding yet.
     package mutating func enter(offset: Int64, spanCount: Int, streamTimeBefore: Int64) {
+        // Rather than twice the memory for a moment, the place of finished records.
+        if records.count == records.capacity, head * 8 > records.count { forgetFinished() }
         records.append(
             Record(
                 offset: offset, streamTimeBefore: streamTimeBefore, firstBit: nextBit, spanCount: UInt32(spanCount),
@@ -73,7 +75,11 @@ package struct OffsetLedger: Sendable {
     /// Drops records without outstanding refs from the front.
     package mutating func popFinished() {
         while head < records.count, records[head].outstanding == 0 { head += 1 }
-        guard head > 1024, head * 2 > records.count else { return }
+        // A fifth of the memory at most is for records that are finished; moving the others costs four moves a record.
+        if head > 1024, head * 5 > records.count { forgetFinished() }
+    }
+
+    private mutating func forgetFinished() {
         records.removeFirst(head)
         head = 0
         let firstNeeded = (records.first?.firstBit ?? nextBit) / 64

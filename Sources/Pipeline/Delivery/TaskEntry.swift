@@ -55,11 +55,15 @@ public struct DecisionFileReference: Sendable, Equatable {
     public var length: UInt64
     /// Latest stream time of a decision in it, milliseconds: when all are older than the horizon the file is forgotten.
     public var lastDecidedAt: Int64
+    /// Only what the owner of this epoch decided counts: the file may also hold what the same process decided after it had
+    /// lost the partition. 0 in manifests of format version 1, which do not say.
+    public var epoch: UInt64
 
-    public init(path: String, length: UInt64, lastDecidedAt: Int64) {
+    public init(path: String, length: UInt64, lastDecidedAt: Int64, epoch: UInt64 = 0) {
         self.path = path
         self.length = length
         self.lastDecidedAt = lastDecidedAt
+        self.epoch = epoch
     }
 }
 
@@ -85,15 +89,24 @@ public struct CommitGroup: Sendable {
     }
 }
 
-/// Decisions of one sampler.
+/// Decisions of one sampler, and the late spans that followed earlier ones.
 public struct LaneDecisions: Sendable, Equatable {
     public var sampler: String
     public var records: [DecisionRecord]
+    public var lateSpans: [LateSpans]
+    /// Names of the policies by the version of their configuration: what `policyIndex` of the records means.
+    public var policyNames: [UInt32: [String]]
 
-    public init(sampler: String, records: [DecisionRecord]) {
+    public init(
+        sampler: String, records: [DecisionRecord], lateSpans: [LateSpans] = [], policyNames: [UInt32: [String]] = [:]
+    ) {
         self.sampler = sampler
         self.records = records
+        self.lateSpans = lateSpans
+        self.policyNames = policyNames
     }
+
+    public var isEmpty: Bool { records.isEmpty && lateSpans.isEmpty }
 }
 
 /// What a task starts with.
@@ -124,7 +137,8 @@ public protocol DeliveryStore: AnyObject, Sendable {
     /// Takes the next epoch of a partition and restores what its last owner published. Older owners can publish nothing
     /// visible from here on.
     func acquire(_ partition: PartitionID) throws -> RestoredTask
-    /// Reads remembered decisions back, block by block, newer than `oldest` (stream time, milliseconds).
+    /// Reads remembered decisions back, block by block, newer than `oldest` (stream time, milliseconds): what a sampler needs
+    /// to follow them. Sizes, durations and offsets of the records are 0.
     func readDecisions(
         of entry: TaskEntry, since oldest: Int64, _ body: (_ sampler: String, _ records: [DecisionRecord]) -> Void
     ) throws

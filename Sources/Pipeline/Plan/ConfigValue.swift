@@ -10,6 +10,9 @@ public struct ConfigValue: Sendable, Equatable {
 
     public var content: Content
     public var location: SourceLocation
+    /// Where each line of a scalar's text begins in the file. Empty where that is not known: escapes, folding and `${…}` move
+    /// characters.
+    package var textLines: [SourceLocation] = []
 
     public init(_ content: Content, at location: SourceLocation) {
         self.content = content
@@ -34,6 +37,16 @@ public struct ConfigValue: Sendable, Equatable {
     public var scalar: String? {
         if case .scalar(let text, _) = content { return text }
         return nil
+    }
+
+    /// The place in the file of a place in a scalar's text, or of the scalar where that is all that is known.
+    ///
+    /// - Parameters: line and column in the text; both count from 1, columns in Unicode scalars.
+    package func location(ofTextLine line: Int, column: Int) -> SourceLocation {
+        guard line >= 1, line <= textLines.count else { return location }
+        var place = textLines[line - 1]
+        place.column += column - 1
+        return place
     }
 }
 

@@ -1,3 +1,5 @@
+import Spelling
+
 /// Holds a map of a configuration file against the options it may have, and reports every mistake.
 public struct OptionChecker {
     /// Whom messages are about, for example `stage "sample"`; empty for none.

@@ -1,3 +1,5 @@
+import Spelling
+
 /// The form of a pipeline file: `pipeline`, `stages` and `tests`. Reads what each stage declares; edges are the
 /// `PlanBuilder`'s.
 struct PipelineFile {

@@ -1,3 +1,5 @@
+import Spelling
+
 extension PlanBuilder {
     /// Finds what a stage's references mean, and checks that the edges' types fit.
     mutating func resolve(_ index: Int) -> [Link] {

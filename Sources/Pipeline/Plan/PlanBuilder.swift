@@ -12,7 +12,7 @@ struct PlanBuilder {
     let file: PipelineFile
     var declarations: [StageDeclaration]
     var diagnostics: Diagnostics
-    let indices: [String: Int]
+    private(set) var indices: [String: Int]
     /// For each declaration what it reads.
     var links: [[Link]] = []
     /// Declarations that a misspelt reference probably means: "nothing reads it" would mislead.
@@ -34,9 +34,15 @@ struct PlanBuilder {
         let hasUnread = reportUnread()
         reportMissingEnds(hasUnread: hasUnread)
         guard cyclic.isEmpty else { return nil }
+        if !diagnostics.hasErrors, expand() { links = declarations.indices.map { resolve($0) } }
         let order = topologicalOrder()
         let chains = scrubberChains(in: order)
         return diagnostics.hasErrors ? nil : plan(order: order, chains: chains)
+    }
+
+    mutating func replaceDeclarations(_ new: [StageDeclaration]) {
+        declarations = new
+        indices = Dictionary(new.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     func subject(_ index: Int) -> String { "stage \(Wording.quoted(declarations[index].name))" }

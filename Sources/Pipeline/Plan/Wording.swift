@@ -1,3 +1,5 @@
+import Spelling
+
 /// The phrases that all diagnostics share.
 package enum Wording {
     /// Text of a file as it can be shown on a terminal: in quotes, shortened, without control characters.

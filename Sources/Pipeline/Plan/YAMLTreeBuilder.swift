@@ -40,7 +40,9 @@ struct YAMLTreeBuilder {
         }
         switch node {
         case .scalar(let scalar):
-            return ConfigValue(content(of: scalar, at: location), at: location)
+            var value = ConfigValue(content(of: scalar, at: location), at: location)
+            if let text = value.scalar { value.textLines = textLines(text, scalar.style, at: location) }
+            return value
         case .sequence(let sequence):
             return ConfigValue(
                 .list(sequence.map { value($0, depth: depth + 1, fallback: location) }), at: location)
@@ -68,6 +70,33 @@ struct YAMLTreeBuilder {
             unresolved.insert(location)
         }
         return .scalar(text, isQuoted: isQuoted)
+    }
+
+    /// Where the lines of a scalar's text begin; empty unless the file has the very same characters there.
+    private func textLines(_ text: String, _ style: Node.Scalar.Style, at location: SourceLocation) -> [SourceLocation]
+    {
+        var place = location
+        switch style {
+        case .literal:
+            var places: [SourceLocation] = []
+            for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+                place.line += 1
+                // The last line may lie behind the end of the file.
+                guard let written = source.line(place.line), written.hasSuffix(line) else {
+                    return line.isEmpty ? places : []
+                }
+                place.column = written.unicodeScalars.count - line.unicodeScalars.count + 1
+                places.append(place)
+            }
+            return places
+        case .folded: return []
+        case .singleQuoted, .doubleQuoted: place.column += 1
+        default: break
+        }
+        guard let start = source.index(line: place.line, column: place.column),
+            source.text[start...].hasPrefix(text), !text.contains("\n")
+        else { return [] }
+        return [place]
     }
 
     private mutating func entries(

@@ -1,7 +1,7 @@
 /// Which steps a worker has taken because something is short, from pressure to step and back. A state machine: figures go in,
 /// steps come out.
 ///
-/// In this order: the oldest traces are decided early (memory), segments are stored without search attributes (disk nearly
+/// In this order: spans go to disk, the oldest traces are decided early (memory), segments are stored without search attributes (disk nearly
 /// full), partitions are paused (disk full, store unreachable, more buffered than the budget). Never a dropped span. Each step
 /// is taken back by itself when its cause is gone.
 package struct DegradationLadder: Sendable {
@@ -11,15 +11,26 @@ package struct DegradationLadder: Sendable {
         package var windowBytes: Int
         package var bufferedBytes: Int
         package var budget: Int
+        /// Bytes of spans on disk, and why they cannot go there at present.
+        package var spilledBytes: Int
+        package var spillError: String?
+        /// Traces were decided early since the last time.
+        package var isDecidingEarly: Bool
         /// Nil where the store cannot tell.
         package var space: StoreSpace?
         /// Why the last flush failed; nil when it succeeded.
         package var flushError: String?
 
-        package init(windowBytes: Int, bufferedBytes: Int, budget: Int, space: StoreSpace?, flushError: String?) {
+        package init(
+            windowBytes: Int, bufferedBytes: Int, budget: Int, spilledBytes: Int = 0, spillError: String? = nil,
+            isDecidingEarly: Bool = false, space: StoreSpace?, flushError: String?
+        ) {
             self.windowBytes = windowBytes
             self.bufferedBytes = bufferedBytes
             self.budget = budget
+            self.spilledBytes = spilledBytes
+            self.spillError = spillError
+            self.isDecidingEarly = isDecidingEarly
             self.space = space
             self.flushError = flushError
         }
@@ -42,7 +53,14 @@ package struct DegradationLadder: Sendable {
     /// Takes and takes back steps.
     package mutating func update(_ pressure: Pressure) {
         var next: [DegradationStep] = []
-        if pressure.windowBytes + pressure.bufferedBytes > pressure.budget, pressure.windowBytes > 0 {
+        let isOver = pressure.windowBytes + pressure.bufferedBytes > pressure.budget
+        if pressure.spilledBytes > 0 {
+            next.append(
+                DegradationStep(
+                    kind: .spill, cause: .memory,
+                    detail: "\(pressure.spilledBytes) bytes of open traces are on disk"))
+        }
+        if pressure.isDecidingEarly {
             next.append(
                 DegradationStep(
                     kind: .earlyDecisions, cause: .memory,
@@ -64,6 +82,13 @@ package struct DegradationLadder: Sendable {
                             "\(space.freeBytes) of \(space.totalBytes) bytes are free: partitions are paused, Kafka "
                             + "keeps their records"))
             }
+        }
+        if let error = pressure.spillError, isOver {
+            // Nobody is decided early because of a bad disk: Kafka holds the rest.
+            next.append(
+                DegradationStep(
+                    kind: .pause, cause: .store,
+                    detail: "spans cannot go to disk, partitions are paused: \(error)"))
         }
         if let error = pressure.flushError {
             next.append(
@@ -95,6 +120,7 @@ package struct DegradationLadder: Sendable {
 /// One step that a worker has taken.
 public struct DegradationStep: Sendable, Equatable {
     public enum Kind: String, Sendable, CaseIterable {
+        case spill
         case earlyDecisions = "early_decisions"
         case withoutIndex = "without_index"
         case pause

@@ -32,12 +32,21 @@ struct DepartedTasks {
 }
 
 extension SamplerGauges {
-    mutating func add(_ other: SamplerGauges) {
+    package mutating func add(_ other: SamplerGauges) {
         openTraces += other.openTraces
         openSpans += other.openSpans
         windowBytes += other.windowBytes
+        spilledBytes += other.spilledBytes
+        spillFiles += other.spillFiles
+        spillWrittenBytes += other.spillWrittenBytes
+        spillReads += other.spillReads
+        spillFailures += other.spillFailures
+        spillError = spillError ?? other.spillError
         rememberedDecisions += other.rememberedDecisions
         decisionBytes += other.decisionBytes
+        rememberedKept += other.rememberedKept
+        decisionHorizon = max(decisionHorizon, other.decisionHorizon)
+        decisionFalsePositiveRate = max(decisionFalsePositiveRate, other.decisionFalsePositiveRate)
     }
 }
 

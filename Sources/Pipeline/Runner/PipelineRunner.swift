@@ -1,4 +1,5 @@
 import Synchronization
+public import TraceModel
 
 /// Runs a pipeline: its sources on threads of their own, its tasks on worker threads, its flushes on writer threads.
 ///
@@ -114,7 +115,7 @@ public final class PipelineRunner: @unchecked Sendable {
             var reload = reloads[index]
             for (host, plan) in kept {
                 reload.taskPlans[host.name] = plan
-                reload.taskSettings[host.name] = SourceHostAdapter.taskSettings(plan)
+                reload.taskSettings[host.name] = SourceHostAdapter.taskSettings(plan, host.partitioningCheck)
             }
             let completion = Completion<Void>()
             workers[index].send(.reload(reload, completion))
@@ -149,6 +150,23 @@ public final class PipelineRunner: @unchecked Sendable {
 
     public var sourceStatuses: [(name: String, status: SourceStatus)] {
         hosts.map { ($0.name, $0.source.status) }
+    }
+
+    /// The windows that hold a trace now. Each worker thread is asked between two batches of records; one that does not
+    /// answer within `timeout` milliseconds is left out.
+    public func waiting(_ id: TraceID, timeout: Int = 2000) -> [WaitingTrace] {
+        let answers = workers.map { worker in
+            let completion = Completion<[WaitingTrace]>()
+            worker.send(.find(id, completion))
+            return completion
+        }
+        let deadline = WallClock.monotonic() + Int64(timeout)
+        return answers.flatMap { $0.wait(timeout: max(0, Int(deadline - WallClock.monotonic()))) ?? [] }
+    }
+
+    /// What is known about the keys of the sources' topics; of checked sources only.
+    public var partitioning: [(source: String, status: PartitioningStatus)] {
+        hosts.compactMap { host in host.partitioningCheck.map { (host.name, $0.status) } }
     }
 
     // MARK: - For the hosts

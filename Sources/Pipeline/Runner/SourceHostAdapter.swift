@@ -8,6 +8,8 @@ final class SourceHostAdapter: SourceHost, @unchecked Sendable {
     private unowned let runner: PipelineRunner
     private var thread: NamedThread?
     private let ended = Atomic<Bool>(false)
+    /// Nil where the source's keys do not matter.
+    let partitioningCheck: PartitioningCheck?
 
     /// How the source's tasks run; changes with a reload.
     struct Tasks {
@@ -18,23 +20,32 @@ final class SourceHostAdapter: SourceHost, @unchecked Sendable {
     init(source: any Source, taskPlan: TaskPlan, runner: PipelineRunner) {
         self.source = source
         self.runner = runner
-        let settings = Self.taskSettings(taskPlan)
-        name = settings.sourceName
-        tasks = Mutex(Tasks(plan: taskPlan, settings: settings))
+        let stage = taskPlan.plan.stages[taskPlan.source]
+        name = stage.name
+        // Where no sampler reads the spans, a trace need not be in one partition.
+        let feedsSampler = taskPlan.stages.contains { taskPlan.plan.stages[$0].role == .sampler }
+        let isChecked = stage.settings.string("keyed_by") == "trace_id" && feedsSampler
+        let check =
+            isChecked ? PartitioningCheck(source: stage.name) { [weak runner] in runner?.log($0) } : nil
+        partitioningCheck = check
+        tasks = Mutex(Tasks(plan: taskPlan, settings: Self.taskSettings(taskPlan, check)))
     }
 
-    static func taskSettings(_ taskPlan: TaskPlan) -> PartitionTask.Settings {
+    static func taskSettings(_ taskPlan: TaskPlan, _ check: PartitioningCheck?) -> PartitionTask.Settings {
         let settings = taskPlan.plan.stages[taskPlan.source].settings
-        return PartitionTask.Settings(
+        var taskSettings = PartitionTask.Settings(
             encoding: settings.string("encoding").flatMap(RecordEncoding.init(rawValue:)) ?? .otlpProto,
             maximumRecordBytes: Int(settings.size("max_record_bytes") ?? 16 << 20), sourceName: settings.name)
+        taskSettings.partitioningCheck = check
+        taskSettings.isRepartitioned = settings.string("keyed_by") == "repartition"
+        return taskSettings
     }
 
     var currentTasks: Tasks { tasks.withLock { $0 } }
 
     /// Tasks that are assigned from now on run so.
     func adopt(_ taskPlan: TaskPlan) {
-        tasks.withLock { $0 = Tasks(plan: taskPlan, settings: Self.taskSettings(taskPlan)) }
+        tasks.withLock { $0 = Tasks(plan: taskPlan, settings: Self.taskSettings(taskPlan, partitioningCheck)) }
     }
 
     func start() throws {

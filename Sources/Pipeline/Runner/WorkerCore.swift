@@ -48,6 +48,7 @@ package final class WorkerCore {
     private var lastFlush: Int64
     private var lastUpkeep: Int64
     private var ladder = DegradationLadder()
+    private var lastEarlyTraces: UInt64 = 0
     package private(set) var snapshot = WorkerSnapshot()
 
     package init(
@@ -175,7 +176,7 @@ package final class WorkerCore {
             now - lastFlush >= settings.flushInterval || sinks.bufferedBytes >= settings.flushBytes
         {
             lastFlush = now
-            flush()
+            flush(at: time)
         }
         guard now - lastUpkeep >= 200 else { return false }
         lastUpkeep = now
@@ -203,31 +204,32 @@ package final class WorkerCore {
         }
     }
 
-    /// Takes the steps of the degradation ladder: early decisions first, pausing last; never a lost span.
+    /// Takes the steps of the degradation ladder: spans go to disk first, then early decisions, pausing last; never a lost span.
     private func keepWithinBudget() {
         let windows = tasks.values.reduce(0) { $0 + $1.task.windowBytes }
-        let budget = settings.memoryBudget / max(1, settings.threads)
+        let share = settings.memoryBudget / max(1, settings.threads)
+        // Remembered decisions count, but cannot be given back: late spans would no longer follow them. A quarter is left to
+        // windows and buffers in any case.
+        let budget = max(share / 4, share - tasks.values.reduce(0) { $0 + $1.task.decisionBytes })
         let buffered = sinks.bufferedBytes
-        let before = ladder
-        ladder.update(
-            DegradationLadder.Pressure(
-                windowBytes: windows, bufferedBytes: buffered, budget: budget, space: store.space(),
-                flushError: snapshot.flushError))
-        noteSteps(since: before)
         #if TAILRACE_MUTATIONS
-            let mustShrink = ProtocolMutation.active == .budgetIgnored ? false : ladder.contains(.earlyDecisions)
+            let isOver = ProtocolMutation.active != .budgetIgnored && windows + buffered > budget && windows > 0
         #else
-            let mustShrink = ladder.contains(.earlyDecisions)
+            let isOver = windows + buffered > budget && windows > 0
         #endif
-        if mustShrink {
+        if isOver {
             let target = max(0, budget * 9 / 10 - buffered)
             for owned in tasks.values {
                 owned.task.shrink(toBytes: Int(Double(target) * Double(owned.task.windowBytes) / Double(windows)))
             }
         }
+        let before = ladder
+        ladder.update(pressure(windows: windows, budget: budget))
+        noteSteps(since: before)
         if before.contains(.withoutIndex) != ladder.contains(.withoutIndex) {
             sinks.saveSpace(ladder.contains(.withoutIndex))
         }
+        if let failure = tasks.values.lazy.compactMap(\.task.failure).first { control.failed(failure) }
         #if TAILRACE_MUTATIONS
             let mustPause = ProtocolMutation.active == .pauseForgotten ? false : ladder.contains(.pause)
         #else
@@ -250,22 +252,37 @@ package final class WorkerCore {
         }
     }
 
+    /// - Parameter windows: bytes in memory before spans went to disk or were decided early.
+    private func pressure(windows: Int, budget: Int) -> DegradationLadder.Pressure {
+        var gauges = SamplerGauges()
+        for owned in tasks.values {
+            for lane in owned.task.lanes { gauges.add(lane.sampler.gauges) }
+        }
+        let decidedEarly = tasks.values.reduce(departed.counters.earlyTraces) { $0 + $1.task.counters.earlyTraces }
+        defer { lastEarlyTraces = decidedEarly }
+        return DegradationLadder.Pressure(
+            windowBytes: windows, bufferedBytes: sinks.bufferedBytes, budget: budget, spilledBytes: gauges.spilledBytes,
+            spillError: gauges.spillError, isDecidingEarly: decidedEarly != lastEarlyTraces, space: store.space(),
+            flushError: snapshot.flushError)
+    }
+
     private func noteSteps(since before: DegradationLadder) {
         snapshot.degradation = ladder.steps
         for kind in DegradationStep.Kind.allCases where before.contains(kind) != ladder.contains(kind) {
             guard let step = ladder.steps.first(where: { $0.kind == kind }) else {
-                if kind != .earlyDecisions { control.log("back to normal: \(kind.rawValue) ended") }
+                if kind == .pause || kind == .withoutIndex { control.log("back to normal: \(kind.rawValue) ended") }
                 continue
             }
             snapshot.degradationsTaken[kind, default: 0] += 1
-            // Early decisions come and go with every burst; the metric counts them.
-            if kind != .earlyDecisions { control.log(step.detail) }
+            // The others come and go with every burst; the metric counts them.
+            if kind == .pause || kind == .withoutIndex { control.log(step.detail) }
         }
     }
 
     // MARK: - Flush
 
-    private func flush() {
+    private func flush(at time: WorkerTime) {
+        noteProgress(at: time)
         if let group = takeHeldGroup() ?? makeGroup() { publish(group) }
     }
 
@@ -281,6 +298,19 @@ package final class WorkerCore {
             }
         #endif
         writer.publish(group)
+    }
+
+    /// Sinks that pass stream time on hear it before they are sealed.
+    private func noteProgress(at time: WorkerTime) {
+        sinks.note(
+            tasks.values.map { owned in
+                (
+                    owned.task.taskPlan.stages,
+                    TaskProgress(
+                        partition: owned.task.partition, epoch: owned.task.epoch, streamTime: owned.task.streamTime,
+                        isAtEnd: owned.atEndAt != nil)
+                )
+            }, now: time.wall)
     }
 
     /// The oldest group that was sealed while the writer was busy, brought up to date: what was published meanwhile may have
@@ -404,6 +434,7 @@ package final class WorkerCore {
                     return [:]
                 }
             #endif
+            noteProgress(at: time)
             if let group = takeHeldGroup() ?? makeGroup() {
                 publish(group)
                 return nil
@@ -439,13 +470,11 @@ package final class WorkerCore {
         snapshot.bufferedBytes = sinks.bufferedBytes
         snapshot.partitions = tasks.values.map { owned in
             let task = owned.task
-            var gauges = SamplerGauges()
-            for lane in task.lanes { gauges.add(lane.sampler.gauges) }
             return WorkerSnapshot.Partition(
                 id: task.partition, epoch: task.epoch, position: task.position, watermark: owned.committedLow,
                 streamTime: task.streamTime,
                 watermarkTime: task.lanes.compactMap(\.ledger.streamTimeAtLow).min() ?? task.streamTime,
-                counters: task.counters, gauges: gauges,
+                counters: task.counters, gauges: task.gauges,
                 imbalance: task.counters.imbalance(inWindow: task.openSpans))
         }
         var totals = departed

@@ -1,4 +1,5 @@
 import Synchronization
+import TraceModel
 
 /// The shell around `WorkerCore`: its thread, its queue, its clock and its writer.
 package final class WorkerThread: @unchecked Sendable {
@@ -12,6 +13,7 @@ package final class WorkerThread: @unchecked Sendable {
         case revoke([PartitionID], lost: Bool, Completion<[PartitionID: CommittedOffset]>)
         case reload(PlanReload, Completion<Void>)
         case outcome(PublishOutcome)
+        case find(TraceID, Completion<[WaitingTrace]>)
         case stop
     }
 
@@ -96,6 +98,7 @@ package final class WorkerThread: @unchecked Sendable {
             core.reload(reload)
             completion.complete(())
         case .outcome(let outcome): core.finished(outcome)
+        case .find(let id, let completion): completion.complete(core.waiting(id))
         case .stop: isStopping = true
         }
     }

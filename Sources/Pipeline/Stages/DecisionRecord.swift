@@ -11,9 +11,12 @@ public struct DecisionRecord: Sendable, Equatable {
     public var probability: Double
     /// Stream time, milliseconds since the Unix epoch.
     public var decidedAt: Int64
+    /// Spans at the decision, and those of them with an error.
     public var spanCount: UInt32
+    public var errorCount: UInt32
+    /// Bytes of those spans as received.
     public var byteCount: UInt64
-    /// Nanoseconds.
+    /// Nanoseconds from the earliest start to the latest end; the decision log keeps whole microseconds.
     public var duration: UInt64
     /// Lowest and highest offsets its spans came from.
     public var firstOffset: Int64
@@ -24,7 +27,7 @@ public struct DecisionRecord: Sendable, Equatable {
     public init(
         traceID: TraceID, isKept: Bool, trigger: Decision.Trigger, policyIndex: UInt16, policyVersion: UInt32,
         probability: Double, decidedAt: Int64, spanCount: UInt32, byteCount: UInt64, duration: UInt64,
-        firstOffset: Int64, lastOffset: Int64
+        firstOffset: Int64, lastOffset: Int64, errorCount: UInt32 = 0
     ) {
         self.traceID = traceID
         self.isKept = isKept
@@ -34,9 +37,24 @@ public struct DecisionRecord: Sendable, Equatable {
         self.probability = probability
         self.decidedAt = decidedAt
         self.spanCount = spanCount
+        self.errorCount = errorCount
         self.byteCount = byteCount
         self.duration = duration
         self.firstOffset = firstOffset
         self.lastOffset = lastOffset
+    }
+}
+
+/// Spans that came after their trace's decision and followed it, as the decision log counts them.
+public struct LateSpans: Sendable, Equatable {
+    public var traceID: TraceID
+    /// The decision that they followed.
+    public var isKept: Bool
+    public var count: UInt32
+
+    public init(traceID: TraceID, isKept: Bool, count: UInt32) {
+        self.traceID = traceID
+        self.isKept = isKept
+        self.count = count
     }
 }

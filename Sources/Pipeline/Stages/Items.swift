@@ -160,14 +160,19 @@ public struct SpanPayload: Sendable {
     public var partition: PartitionID
     /// Offset of the record they came in.
     public var offset: Int64
+    /// The record's time as its task saw it: stream time at the record, milliseconds since the Unix epoch.
+    public var timestamp: Int64
     /// Trace id of the first span: the key of the record to write.
     public var traceID: TraceID
     public var spanCount: Int
     public var payload: [UInt8]
 
-    public init(partition: PartitionID, offset: Int64, traceID: TraceID, spanCount: Int, payload: [UInt8]) {
+    public init(
+        partition: PartitionID, offset: Int64, timestamp: Int64, traceID: TraceID, spanCount: Int, payload: [UInt8]
+    ) {
         self.partition = partition
         self.offset = offset
+        self.timestamp = timestamp
         self.traceID = traceID
         self.spanCount = spanCount
         self.payload = payload

@@ -1,4 +1,5 @@
 public import OTLP
+public import TraceModel
 
 /// A stage that holds spans by trace, and decides. It owns the spans it was given until it reports them done.
 ///
@@ -35,9 +36,14 @@ public protocol Sampler: AnyObject {
     ///
     /// - Returns: false where the sampler cannot: it then decides all it holds, and a new one takes its place.
     func reconfigure(_ settings: StageSettings, _ context: SamplerContext) throws -> Bool
+    /// What is known of a trace that waits for its decision; nil where it does not.
+    func openTrace(_ id: TraceID) -> OpenTrace?
 
     /// How long decisions are remembered, milliseconds of stream time.
     var decisionHorizon: Int64 { get }
+
+    /// Why the sampler cannot go on; nothing it holds may be published then. Nil while it can.
+    var failure: (any Error)? { get }
 
     var gauges: SamplerGauges { get }
     /// Counters by policy, in the order of the policies; read once per second.
@@ -48,6 +54,33 @@ extension Sampler {
     public var state: [UInt8] { [] }
     public func restore(state: [UInt8]) {}
     public func reconfigure(_ settings: StageSettings, _ context: SamplerContext) throws -> Bool { false }
+    public var failure: (any Error)? { nil }
+    public func openTrace(_ id: TraceID) -> OpenTrace? { nil }
+}
+
+/// A trace that waits in a window. Times are stream time, milliseconds since the Unix epoch.
+public struct OpenTrace: Sendable, Equatable {
+    public var spanCount: UInt32
+    public var errorCount: UInt32
+    public var byteCount: UInt64
+    public var hasRoot: Bool
+    public var firstSeen: Int64
+    public var lastSeen: Int64
+    /// When the window closes if no more spans come.
+    public var closesAt: Int64
+
+    public init(
+        spanCount: UInt32, errorCount: UInt32, byteCount: UInt64, hasRoot: Bool, firstSeen: Int64, lastSeen: Int64,
+        closesAt: Int64
+    ) {
+        self.spanCount = spanCount
+        self.errorCount = errorCount
+        self.byteCount = byteCount
+        self.hasRoot = hasRoot
+        self.firstSeen = firstSeen
+        self.lastSeen = lastSeen
+        self.closesAt = closesAt
+    }
 }
 
 /// What a sampler holds now.
@@ -56,9 +89,25 @@ public struct SamplerGauges: Sendable, Equatable {
     public var openSpans = 0
     /// Bytes of memory held by the window.
     public var windowBytes = 0
+    /// Bytes of spans on disk, and the files that hold them.
+    public var spilledBytes = 0
+    public var spillFiles = 0
+    /// Bytes written to disk, reads, and failures of either, since the sampler was made.
+    public var spillWrittenBytes: UInt64 = 0
+    public var spillReads: UInt64 = 0
+    public var spillFailures: UInt64 = 0
+    /// Why spans cannot go to disk, or come back, at present; nil when they can.
+    public var spillError: String?
     /// Remembered decisions.
     public var rememberedDecisions = 0
+    /// Those of kept traces.
+    public var rememberedKept = 0
+    /// Bytes of memory held by remembered decisions; they count towards the worker's budget.
     public var decisionBytes = 0
+    /// How long decisions are remembered, milliseconds of stream time; the longest where there are several samplers.
+    public var decisionHorizon: Int64 = 0
+    /// Computed chance that a new trace is taken for one that was dropped; the highest where there are several samplers.
+    public var decisionFalsePositiveRate = 0.0
 
     public init() {}
 }
@@ -96,10 +145,16 @@ public protocol SamplerOutput: AnyObject {
     func dropped(_ trace: DroppedTrace)
     /// Spans that came after the drop decision of their trace.
     func lateDropped(spans: Int)
+    /// The same spans again, by their trace: what the decision log counts. Kept ones are known from `kept`.
+    func lateDropped(_ traceID: TraceID, spans: Int)
     /// Refs whose effect is complete with the present commit group.
     func done(offset: Int64, firstIndex: UInt32, count: UInt32)
     /// A decision to be remembered.
     func decided(_ record: DecisionRecord)
     /// Whether anyone reads the summaries of dropped traces.
     var wantsDropped: Bool { get }
+}
+
+extension SamplerOutput {
+    public func lateDropped(_ traceID: TraceID, spans: Int) {}
 }

@@ -14,6 +14,14 @@ public protocol Sink: AnyObject {
     /// Bytes buffered since the last `seal`; they count towards the worker's budget and can trigger a flush.
     var bufferedBytes: Int { get }
 
+    /// How spans come that reach the sink without a sampler between.
+    var spanGrouping: SpanGrouping { get }
+
+    /// Told before a flush: where the tasks are that write to this sink, with everything written that they have read so far.
+    ///
+    /// - Parameter now: the wall clock, milliseconds since the Unix epoch.
+    func note(_ progress: [TaskProgress], now: Int64)
+
     /// Takes what was buffered; nil when there is nothing.
     func seal() -> (any SinkFlush)?
 
@@ -22,7 +30,34 @@ public protocol Sink: AnyObject {
     func saveSpace(_ isShort: Bool)
 }
 
+/// How a sink wants the spans of a record.
+public enum SpanGrouping: Sendable, Equatable {
+    /// In one payload.
+    case record
+    /// In one payload per trace; a larger one than `maximumBytes` is divided where it has more than one span.
+    case trace(maximumBytes: Int)
+}
+
+/// How far a task has come.
+public struct TaskProgress: Sendable, Equatable {
+    public var partition: PartitionID
+    public var epoch: UInt64
+    /// Milliseconds since the Unix epoch; `Int64.min` before the first record.
+    public var streamTime: Int64
+    /// The partition was read to its end.
+    public var isAtEnd: Bool
+
+    public init(partition: PartitionID, epoch: UInt64, streamTime: Int64, isAtEnd: Bool) {
+        self.partition = partition
+        self.epoch = epoch
+        self.streamTime = streamTime
+        self.isAtEnd = isAtEnd
+    }
+}
+
 extension Sink {
+    public var spanGrouping: SpanGrouping { .record }
+    public func note(_ progress: [TaskProgress], now: Int64) {}
     public func saveSpace(_ isShort: Bool) {}
     public func write(_ trace: KeptTrace) throws { throw StageError("this sink takes no traces") }
     public func write(_ spans: SpanPayload) throws { throw StageError("this sink takes no spans") }
@@ -40,7 +75,7 @@ public protocol SinkFlush: AnyObject, Sendable {
 }
 
 /// A segment file as a manifest names it.
-public struct SegmentReference: Sendable, Equatable, Codable {
+public struct SegmentReference: Sendable, Hashable, Codable {
     /// Path relative to the store.
     public var path: String
     public var byteCount: UInt64

@@ -14,6 +14,8 @@ public struct StageDefinition: Sendable {
     /// Attribute keys that the stage reads to sort or judge spans, nil when it may read any. A scrubber declared before it
     /// that can change one of them is applied before the stage sees the spans.
     public let attributeKeysRead: @Sendable (StageSettings) -> [String]?
+    /// Stages that a declaration stands for where it feeds a sampler; nil where it stands for itself.
+    public let expansion: @Sendable (StageSettings) -> StageExpansion?
     /// Makes the running stage.
     public let make: StageFactory
 
@@ -21,6 +23,7 @@ public struct StageDefinition: Sendable {
         kind: String, role: StageRole, summary: String, inputs: [PortType], outputs: [OutputPort],
         options: [StageOption], check: @escaping @Sendable (StageSettings, inout Diagnostics) -> Void = { _, _ in },
         attributeKeysRead: @escaping @Sendable (StageSettings) -> [String]? = { _ in [] },
+        expansion: @escaping @Sendable (StageSettings) -> StageExpansion? = { _ in nil },
         make: StageFactory
     ) {
         self.kind = kind
@@ -31,11 +34,40 @@ public struct StageDefinition: Sendable {
         self.options = options
         self.check = check
         self.attributeKeysRead = attributeKeysRead
+        self.expansion = expansion
         self.make = make
     }
 
     /// The port that `from: stage` means.
     public var defaultOutput: OutputPort? { outputs.first { !$0.isSide } }
+}
+
+/// Stages that the plan puts in the place of one that was declared.
+public struct StageExpansion: Sendable {
+    public struct Stage: Sendable {
+        public var name: String
+        public var kind: String
+        /// What it reads, as `from` would name it; nil for a source.
+        public var from: String?
+        public var options: [ConfigEntry]
+
+        public init(name: String, kind: String, from: String? = nil, options: [ConfigEntry]) {
+            self.name = name
+            self.kind = kind
+            self.from = from
+            self.options = options
+        }
+    }
+
+    /// One of them has the name of the stage that was declared: it gives what that stage's readers read.
+    public var stages: [Stage]
+    /// Who reads the declared stage's rejects reads the rejects of these too.
+    public var rejecting: [String]
+
+    public init(stages: [Stage], rejecting: [String]) {
+        self.stages = stages
+        self.rejecting = rejecting
+    }
 }
 
 /// How a running stage is made from its settings. Called once per task, or once per worker thread for sinks and once per
@@ -58,6 +90,8 @@ public struct StageEnvironment: Sendable {
     /// Distinguishes this process's files from those of other workers; new for every start.
     public var incarnation: String
     public var pipelineName: String
+    /// Hash of the pipeline's configuration; nil where it runs from none.
+    public var configVersion: UInt32?
     /// Which of the worker's threads the stage is made for.
     public var worker = 0
     /// Stands for the id of the log's cluster, where that says nothing (an embedded broker's is the same at every start).

@@ -5,15 +5,50 @@ import TraceModel
 extension PartitionTask {
     func forward(_ selection: [UInt32], of batch: SpanBatch, to stage: Int, _ context: RecordContext) {
         let pending = taskPlan.lazyScrubbers(before: stage).compactMap { stages.scrubbers[$0] }
-        let payload = rewriter.request(batch, selection, scrubbers: pending)
         counters.forwarded += UInt64(selection.count)
-        let first = selection.first.map { batch.heads[Int($0)].traceID } ?? TraceID(high: 0, low: 0)
+        switch sinks[stage]?.spanGrouping ?? .record {
+        case .record: forward(selection, of: batch, to: stage, context, pending, maximumBytes: .max)
+        case .trace(let maximumBytes):
+            for spans in Self.byTrace(selection, of: batch) {
+                forward(spans, of: batch, to: stage, context, pending, maximumBytes: maximumBytes)
+            }
+        }
+    }
+
+    private func forward(
+        _ spans: [UInt32], of batch: SpanBatch, to stage: Int, _ context: RecordContext,
+        _ scrubbers: [any SpanScrubber], maximumBytes: Int
+    ) {
+        let payload = rewriter.request(batch, spans, scrubbers: scrubbers)
+        if payload.count > maximumBytes, spans.count > 1 {
+            for half in [spans.prefix(spans.count / 2), spans.dropFirst(spans.count / 2)] {
+                forward(Array(half), of: batch, to: stage, context, scrubbers, maximumBytes: maximumBytes)
+            }
+            return
+        }
+        let first = spans.first.map { batch.heads[Int($0)].traceID } ?? TraceID(high: 0, low: 0)
         write(stage) { sink in
             try sink.write(
                 SpanPayload(
-                    partition: partition, offset: context.offset, traceID: first, spanCount: selection.count,
-                    payload: payload))
+                    partition: partition, offset: context.offset, timestamp: context.streamTime, traceID: first,
+                    spanCount: spans.count, payload: payload))
         }
+    }
+
+    /// The spans by trace, in the order in which the traces first come.
+    private static func byTrace(_ selection: [UInt32], of batch: SpanBatch) -> [[UInt32]] {
+        var groups: [[UInt32]] = []
+        var places: [TraceID: Int] = [:]
+        for index in selection {
+            let id = batch.heads[Int(index)].traceID
+            if let place = places[id] {
+                groups[place].append(index)
+            } else {
+                places[id] = groups.count
+                groups.append([index])
+            }
+        }
+        return groups
     }
 
     func emit(_ trace: KeptTrace, from stage: Int) {

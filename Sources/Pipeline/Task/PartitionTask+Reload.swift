@@ -36,7 +36,7 @@ extension PartitionTask {
                 lane.sampler.closeAll(output: lane)
                 guard case .sampler(let make) = plan.plan.stages[index].definition.make else { continue }
                 let state = lane.sampler.state
-                lane.sampler = try make(plan.plan.stages[index].settings, context)
+                lane.sampler = ordered(try make(plan.plan.stages[index].settings, context))
                 lane.sampler.restore(state: state)
             } else {
                 kept.append(try makeLane(index, environment))

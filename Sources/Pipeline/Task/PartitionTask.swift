@@ -13,6 +13,10 @@ package final class PartitionTask {
         package var maximumRecordBytes: Int
         /// Name of the source stage.
         package var sourceName: String
+        /// Shared by the source's tasks; nil where the source's keys do not matter.
+        package var partitioningCheck: PartitioningCheck?
+        /// The topic is written by a repartition stage: its progress records move stream time.
+        package var isRepartitioned = false
 
         package init(encoding: RecordEncoding, maximumRecordBytes: Int, sourceName: String) {
             self.encoding = encoding
@@ -29,8 +33,13 @@ package final class PartitionTask {
     package var counters = TaskCounters()
     /// Decision files that a successor needs, oldest first.
     package var decisionFiles: [DecisionFileReference]
-    /// The first sink that refused a write; nothing is sealed from then on.
-    package internal(set) var failure: (any Error)?
+    /// Why the task cannot go on: the first sink that refused a write, or a sampler that lost its spans. Nothing is sealed
+    /// from then on.
+    package internal(set) var failure: (any Error)? {
+        get { refusal ?? lanes.lazy.compactMap(\.sampler.failure).first }
+        set { refusal = newValue }
+    }
+    private var refusal: (any Error)?
     package weak var observer: (any TaskObserver)?
 
     package internal(set) var lanes: [TaskLane] = []
@@ -51,6 +60,8 @@ package final class PartitionTask {
     /// Offsets below were seen before a restart: only refs that samplers still owe are processed.
     private var replayedBelow: Int64
     private var restoredStreamTime: Int64?
+    /// Used where the topic is repartitioned.
+    private var repartitionClock = RepartitionClock()
     /// Something changed since the last seal.
     package internal(set) var isDirty = false
     /// Where the partition starts is known: from the store, or from its first record. Before that there is nothing to say of
@@ -107,8 +118,13 @@ package final class PartitionTask {
         }
         let context = stages.samplerContext(index, taskPlan, environment, partition)
         return TaskLane(
-            stage: index, name: stage.name, sampler: try make(stage.settings, context),
+            stage: index, name: stage.name, sampler: ordered(try make(stage.settings, context)),
             ledger: OffsetLedger(nextOffset: position), wantsDropped: wantsDropped(index), task: self)
+    }
+
+    /// The sampler as the task feeds it.
+    func ordered(_ sampler: any Sampler) -> any Sampler {
+        settings.isRepartitioned ? TimeOrderedSampler(sampler, partition: partition) : sampler
     }
 
     /// Whether anyone reads the summaries of what a sampler drops.
@@ -152,12 +168,12 @@ package final class PartitionTask {
             restoredStreamTime = nil
         }
         let before = streamTime
-        advanceStreamTime(record.timestamp, now: now)
+        let recordTime = advanceStreamTime(record, now: now)
         position = record.offset + 1
         counters.records += 1
         counters.bytes += UInt64(record.payload.count)
         let context = RecordContext(
-            partition: partition, offset: record.offset, timestamp: record.timestamp, streamTime: streamTime)
+            partition: partition, offset: record.offset, timestamp: record.timestamp, streamTime: recordTime)
 
         let problem = scan(record.payload)
         defer { batch.forget() }
@@ -167,7 +183,7 @@ package final class PartitionTask {
         if let problem {
             if !isReplayed { reject(record, problem) }
         } else {
-            dispatch(record, context, isReplayed: isReplayed)
+            dispatch(record, context, isReplayed: isReplayed, now: now)
         }
         for lane in lanes {
             lane.sampler.advance(to: streamTime, output: lane)
@@ -175,7 +191,22 @@ package final class PartitionTask {
         }
     }
 
-    private func advanceStreamTime(_ timestamp: Int64, now: Int64) {
+    /// - Returns: the record's own time: stream time, or a later one where records are held until stream time comes to them.
+    private func advanceStreamTime(_ record: SourceRecord, now: Int64) -> Int64 {
+        if let progress = RepartitionProgress(key: record.key, payload: record.payload) {
+            // In a topic that is read as if it were any other, such a record says nothing about time.
+            guard settings.isRepartitioned else { return streamTime }
+            repartitionClock.merge(progress)
+            streamTime = max(streamTime, repartitionClock.streamTime ?? .min)
+            return streamTime
+        }
+        let timestamp = trusted(record.timestamp, now: now)
+        if settings.isRepartitioned { return max(streamTime, timestamp) }
+        streamTime = max(streamTime, timestamp)
+        return streamTime
+    }
+
+    private func trusted(_ timestamp: Int64, now: Int64) -> Int64 {
         var timestamp = timestamp
         if now == .max {
             timestamp = min(max(timestamp, 0), Self.latestTime)
@@ -185,7 +216,7 @@ package final class PartitionTask {
             timestamp = now
             counters.clampedTimestamps += 1
         }
-        streamTime = max(streamTime, timestamp)
+        return timestamp
     }
 
     struct Problem {
@@ -219,10 +250,11 @@ package final class PartitionTask {
         }
     }
 
-    private func dispatch(_ record: SourceRecord, _ context: RecordContext, isReplayed: Bool) {
+    private func dispatch(_ record: SourceRecord, _ context: RecordContext, isReplayed: Bool, now: Int64) {
         let first = taskPlan.plan.stages[taskPlan.source]
         guard let port = first.definition.outputs.firstIndex(where: { !$0.isSide }) else { return }
         if !isReplayed { counters.received += UInt64(batch.count) }
+        settings.partitioningCheck?.observe(batch.heads, key: record.key, of: partition, now: now)
         selection.removeAll(keepingCapacity: true)
         for index in 0..<UInt32(batch.count) { selection.append(index) }
         if !scanner.rejectedSpans.isEmpty {
@@ -361,7 +393,10 @@ package final class PartitionTask {
 
     /// Moves stream time by the wall clock while the partition is at its end and quiet.
     package func advanceIdle(to streamTime: Int64) {
-        guard streamTime > self.streamTime, self.streamTime != .min, position >= replayedBelow else { return }
+        // A repartitioned topic is quiet while its repartitioners are away, and then what is missing is still to come.
+        guard !settings.isRepartitioned, streamTime > self.streamTime, self.streamTime != .min,
+            position >= replayedBelow
+        else { return }
         self.streamTime = streamTime
         for lane in lanes where lane.ledger.outstandingCount > 0 {
             isDirty = true
@@ -403,6 +438,15 @@ package final class PartitionTask {
         }
     }
 
+    /// What the task's samplers hold together.
+    package var gauges: SamplerGauges {
+        var gauges = SamplerGauges()
+        for lane in lanes { gauges.add(lane.sampler.gauges) }
+        return gauges
+    }
+    /// Why spans cannot go to disk at present.
+    package var spillError: String? { lanes.lazy.compactMap(\.sampler.gauges.spillError).first }
+    package var decisionBytes: Int { lanes.reduce(0) { $0 + $1.sampler.gauges.decisionBytes } }
     package var windowBytes: Int { lanes.reduce(0) { $0 + $1.sampler.gauges.windowBytes } }
     package var openSpans: Int { lanes.reduce(0) { $0 + $1.ledger.outstandingCount } }
 
@@ -426,7 +470,7 @@ package final class PartitionTask {
         }
         for lane in lanes {
             entries.append(lane.entry(position: position))
-            decisions.append(LaneDecisions(sampler: lane.name, records: lane.takeDecisions()))
+            decisions.append(lane.takeDecisions())
         }
         let entry = TaskEntry(
             partition: partition, epoch: epoch, low: low, high: max(position, replayedBelow), lanes: entries,

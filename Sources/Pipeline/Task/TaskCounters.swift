@@ -25,6 +25,8 @@ public struct TaskCounters: Sendable, Equatable {
     public var returned: UInt64 = 0
     public var keptTraces: UInt64 = 0
     public var droppedTraces: UInt64 = 0
+    /// Traces decided before their window closed, to free memory.
+    public var earlyTraces: UInt64 = 0
     public var keptBytes: UInt64 = 0
     /// Records whose timestamp lay in the future and was set back to the present.
     public var clampedTimestamps: UInt64 = 0
@@ -47,6 +49,7 @@ public struct TaskCounters: Sendable, Equatable {
         bytes += other.bytes
         replayedRecords += other.replayedRecords
         received += other.received
+        earlyTraces += other.earlyTraces
         branched += other.branched
         kept += other.kept
         dropped += other.dropped

@@ -1,3 +1,5 @@
+package import TraceModel
+
 /// One sampler of a task with the refs it has in custody, and what becomes of what it decides.
 package final class TaskLane: SamplerOutput {
     /// Index of the sampler's stage in the plan in force.
@@ -10,6 +12,10 @@ package final class TaskLane: SamplerOutput {
     /// Done refs from `restoredLow` on, as restored; those the replay has passed are in the ledger too.
     var restored = DoneRefs()
     private(set) var decisions: [DecisionRecord] = []
+    /// Late spans since the last seal, by their trace.
+    private var late: [TraceID: LateSpans] = [:]
+    /// Names of the policies whose decisions wait for the seal, by their version.
+    private var policyNames: [UInt32: [String]] = [:]
     package var wantsDropped: Bool
     private unowned let task: PartitionTask
 
@@ -42,9 +48,20 @@ package final class TaskLane: SamplerOutput {
             sampler: name, low: max(ledger.low, restoredLow), done: done, samplerState: sampler.state)
     }
 
-    func takeDecisions() -> [DecisionRecord] {
-        defer { decisions = [] }
-        return decisions
+    /// What was decided since the last seal.
+    func takeDecisions() -> LaneDecisions {
+        defer {
+            decisions = []
+            late = [:]
+            policyNames = [:]
+        }
+        return LaneDecisions(
+            sampler: name, records: decisions, lateSpans: late.values.sorted { $0.traceID < $1.traceID },
+            policyNames: policyNames)
+    }
+
+    private func countLate(_ traceID: TraceID, isKept: Bool, spans: Int) {
+        late[traceID, default: LateSpans(traceID: traceID, isKept: isKept, count: 0)].count &+= UInt32(clamping: spans)
     }
 
     // MARK: - SamplerOutput
@@ -53,6 +70,7 @@ package final class TaskLane: SamplerOutput {
         task.counters.duplicate += UInt64(duplicates)
         if trace.isLate {
             task.counters.lateKept += UInt64(trace.summary.spanCount)
+            countLate(trace.summary.traceID, isKept: true, spans: trace.summary.spanCount)
         } else {
             task.counters.kept += UInt64(trace.summary.spanCount)
             task.counters.keptTraces += 1
@@ -74,11 +92,20 @@ package final class TaskLane: SamplerOutput {
         task.counters.lateDropped += UInt64(spans)
     }
 
+    package func lateDropped(_ traceID: TraceID, spans: Int) {
+        countLate(traceID, isKept: false, spans: spans)
+    }
+
     package func done(offset: Int64, firstIndex: UInt32, count: UInt32) {
         ledger.done(offset: offset, firstIndex: firstIndex, count: count)
     }
 
     package func decided(_ record: DecisionRecord) {
+        if record.trigger == .memory { task.counters.earlyTraces += 1 }
+        if policyNames[record.policyVersion] == nil {
+            // Asked for once per flush: a reload may change the list under the same sampler.
+            policyNames[record.policyVersion] = sampler.policyCounters.map(\.name)
+        }
         decisions.append(record)
     }
 }

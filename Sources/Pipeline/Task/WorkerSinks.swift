@@ -46,6 +46,13 @@ package final class WorkerSinks {
         for sink in sinks.values { sink.saveSpace(isShort) }
     }
 
+    /// Tells each sink how far the tasks have come that write to it.
+    func note(_ tasks: [(stages: [Int], progress: TaskProgress)], now: Int64) {
+        for (stage, sink) in sinks {
+            sink.note(tasks.filter { $0.stages.contains(stage) }.map(\.progress), now: now)
+        }
+    }
+
     package func seal() -> [any SinkFlush] {
         // Dead letters first: the watermark passes a bad record only when its dead letter is durable (I15).
         #if TAILRACE_MUTATIONS

@@ -3,93 +3,135 @@ import TraceModel
 
 /// Remembers decisions for the decision horizon, so that late spans, also on another worker, follow them.
 ///
-/// Kept traces are remembered exactly. Dropped ones are many: a 64-bit hash each, in tables by time of decision that are
-/// forgotten whole. A false match would drop a new trace: with 30 million remembered, one look-up in 6·10¹¹.
-struct DecisionMemory {
-    struct Kept {
-        var policyIndex: UInt16
-        var policyVersion: UInt32
-        var probability: Double
-        var trigger: Decision.Trigger
-        var decidedAt: Int64
+/// Kept traces are remembered exactly. Dropped ones are many: a 32-bit fingerprint each, 4.6 bytes with its place. A false
+/// match drops a new trace; `falsePositiveRate` is the chance of that, about 6·10⁻⁹ per look-up.
+///
+/// The horizon is cut into periods that are forgotten whole. Growing and forgetting are done in small pieces: nothing waits
+/// for a table to be rehashed. Used by one thread.
+package struct DecisionMemory: ~Copyable {
+    package struct Kept {
+        package var policyIndex: UInt16
+        package var policyVersion: UInt32
+        package var probability: Double
+        package var trigger: Decision.Trigger
+        /// Stream time, milliseconds.
+        package var decidedAt: Int64
     }
 
-    enum Answer {
+    package enum Answer {
         case unknown
         case kept(Kept)
         case dropped
     }
 
-    private let horizon: Int64
-    /// Length of one table's time, milliseconds: how much longer than the horizon a decision may be remembered.
-    let bucketLength: Int64
-    private var buckets: [Bucket] = []
+    /// Times are cut off here, so that sums with a horizon stay in range: the year 140000 or so, in milliseconds.
+    private static let farthestTime: Int64 = 1 << 52
 
-    private struct Bucket {
-        var number: Int64
-        var kept: [TraceID: Kept] = [:]
-        var dropped = FingerprintSet()
-    }
+    /// Milliseconds of stream time.
+    package let horizon: Int64
+    private var periods: DecisionPeriods
+    private var kept = KeptDecisions()
+    private var dropped: DroppedDecisions
+    /// The latest stream time that was seen.
+    private var latest = Int64.min
 
     /// - Parameter horizon: milliseconds of stream time.
-    init(horizon: Int64) {
+    package init(horizon: Int64) {
         self.horizon = horizon
-        bucketLength = max(1000, horizon / 6)
+        periods = DecisionPeriods(horizon: horizon)
+        dropped = DroppedDecisions(horizon: horizon)
     }
 
-    func find(_ id: TraceID) -> Answer {
-        let hash = TraceTable.hash(id)
-        // The newest first: late spans come soon after the decision.
-        for bucket in buckets.reversed() {
-            if bucket.dropped.contains(hash) { return .dropped }
-            if !bucket.kept.isEmpty, let kept = bucket.kept[id] { return .kept(kept) }
+    /// Up to how much longer than the horizon a decision may be remembered, milliseconds.
+    package var periodLength: Int64 { periods.length }
+
+    @inline(__always)
+    static func hash(_ id: TraceID) -> UInt64 {
+        // The place is taken from the upper half, the fingerprint from the lower: both must depend on the whole id.
+        var hash = TraceTable.hash(id)
+        hash = (hash ^ hash >> 32) &* 0xd6e8_feb8_6659_fd93
+        return hash ^ hash >> 32
+    }
+
+    package func find(_ id: TraceID) -> Answer {
+        let hash = Self.hash(id)
+        // Kept ones first: a false match must not drop late spans of a kept trace.
+        if let found = kept.find(id, hash: hash), found.decidedAt >= oldest {
+            return .kept(
+                Kept(
+                    policyIndex: found.reason.policyIndex, policyVersion: found.reason.policyVersion,
+                    probability: found.reason.probability, trigger: found.reason.trigger, decidedAt: found.decidedAt))
         }
-        return .unknown
+        return dropped.contains(hash) ? .dropped : .unknown
     }
 
-    mutating func remember(_ record: DecisionRecord) {
-        let number = record.decidedAt.flooredDivision(by: bucketLength)
-        let index = bucketIndex(number)
-        if record.isKept {
-            buckets[index].kept[record.traceID] = Kept(
-                policyIndex: record.policyIndex, policyVersion: record.policyVersion, probability: record.probability,
-                trigger: record.trigger, decidedAt: record.decidedAt)
+    package mutating func remember(_ record: DecisionRecord) {
+        remember(
+            record.traceID, isKept: record.isKept, decidedAt: record.decidedAt, policyIndex: record.policyIndex,
+            policyVersion: record.policyVersion, probability: record.probability, trigger: record.trigger)
+    }
+
+    mutating func remember(
+        _ id: TraceID, isKept: Bool, decidedAt: Int64, policyIndex: UInt16, policyVersion: UInt32,
+        probability: Double, trigger: Decision.Trigger
+    ) {
+        let decidedAt = min(max(decidedAt, -Self.farthestTime), Self.farthestTime)
+        latest = max(latest, decidedAt)
+        let number = periods.number(of: decidedAt)
+        guard periods.isRemembered(number) else { return }
+        if number > periods.current ?? .min { move(to: number) }
+        let hash = Self.hash(id)
+        if isKept {
+            kept.insert(
+                id, hash: hash,
+                KeptDecisions.Reason(
+                    policyIndex: policyIndex, policyVersion: policyVersion, probability: probability, trigger: trigger),
+                decidedAt: decidedAt, oldest: oldest)
         } else {
-            buckets[index].dropped.insert(TraceTable.hash(record.traceID))
+            dropped.insert(hash, tag: periods.tag(of: number), time: decidedAt, periods)
         }
     }
 
-    /// Forgets tables that lie wholly before the horizon.
-    mutating func expire(streamTime: Int64) {
-        let oldest = (streamTime &- horizon).flooredDivision(by: bucketLength)
-        while let first = buckets.first, first.number < oldest { buckets.removeFirst() }
+    /// Forgets periods that lie wholly before the horizon. To be called as time goes on: the work is spread over the calls.
+    package mutating func expire(streamTime: Int64) {
+        guard let current = periods.current else { return }
+        let streamTime = min(max(streamTime, -Self.farthestTime), Self.farthestTime)
+        let number = periods.number(of: streamTime)
+        latest = max(latest, streamTime)
+        if number > current { return move(to: number) }
+        guard number == current else { return }
+        let share = Double(streamTime - number * periods.length) / Double(periods.length)
+        dropped.sweep(share: share, living: periods.living)
+        kept.sweep(share: share, oldest: oldest)
     }
 
-    var count: Int { buckets.reduce(0) { $0 + $1.kept.count + $1.dropped.count } }
-
-    var byteCount: Int {
-        buckets.reduce(0) {
-            $0 + $1.dropped.byteCount
-                + $1.kept.capacity * (MemoryLayout<TraceID>.stride + MemoryLayout<Kept>.stride + 1)
+    private mutating func move(to number: Int64) {
+        if let current = periods.current, number - current <= DecisionPeriods.covering {
+            // What is left of this period's sweep; where time leaps, all that dies with it.
+            if number - current > 1 { dropped.periodBegan(periods) }
+            dropped.sweep(share: 1, living: number - current > 1 ? periods.survivors(at: number) : periods.living)
+            kept.sweep(share: 1, oldest: oldest)
+        } else {
+            dropped.removeAll()
+            kept.removeAll()
         }
+        periods.move(to: number)
+        kept.restartSweep()
+        dropped.periodBegan(periods)
     }
 
-    private mutating func bucketIndex(_ number: Int64) -> Int {
-        if let last = buckets.last, last.number == number { return buckets.count - 1 }
-        if let index = buckets.firstIndex(where: { $0.number >= number }) {
-            if buckets[index].number == number { return index }
-            buckets.insert(Bucket(number: number), at: index)
-            return index
-        }
-        buckets.append(Bucket(number: number))
-        return buckets.count - 1
-    }
-}
+    /// Kept traces know their time: they are forgotten at the horizon, not with their period.
+    private var oldest: Int64 { latest == .min ? .min : latest - horizon }
 
-extension Int64 {
-    /// Division that rounds towards minus infinity, so that times before 1970 do not share bucket 0 with those after.
-    func flooredDivision(by divisor: Int64) -> Int64 {
-        let quotient = self / divisor
-        return self % divisor < 0 ? quotient - 1 : quotient
-    }
+    // MARK: - Figures
+
+    package var keptCount: Int { kept.count }
+    package var droppedCount: Int { dropped.count }
+    package var count: Int { keptCount + droppedCount }
+
+    /// Bytes of memory, as mapped.
+    package var byteCount: Int { kept.byteCount + dropped.byteCount }
+
+    /// Chance that a new trace is taken for one that was dropped.
+    package var falsePositiveRate: Double { dropped.falsePositiveRate }
 }

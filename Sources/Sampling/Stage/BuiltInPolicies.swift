@@ -6,7 +6,7 @@ enum BuiltInPolicies {
     static let all: [PolicyDefinition] = [
         alwaysSample, latency, numericAttribute, probabilistic, statusCode, stringAttribute, booleanAttribute,
         rateLimiting, bytesLimiting, spanCount, traceState, traceFlags, ottlCondition, and, not, drop, composite,
-        root, rare, linked, upstream, percentile,
+        root, rare, linked, upstream, percentile, traceQL,
     ]
 
     private static let byType = Dictionary(uniqueKeysWithValues: all.map { ($0.type, $0) })

@@ -1,4 +1,5 @@
 import Pipeline
+import Spelling
 
 /// Reads lists of policies in the Collector's form, and reports every mistake.
 enum PolicyParser {
@@ -131,7 +132,7 @@ enum PolicyParser {
         _ policy: ConfigValue, _ definition: PolicyDefinition, _ place: PolicyPlace, _ typeLocation: SourceLocation,
         _ diagnostics: inout Diagnostics
     ) {
-        let inlineKeys = definition.form == .inline && policy[definition.type] == nil
+        let inlineKeys = definition.form == .inline && !hasBlock(policy, definition)
         var allowed = ["name", "type"]
         if definition.form != .bare { allowed.append(definition.type) }
         if inlineKeys { allowed += definition.options.map(\.name) }
@@ -193,8 +194,14 @@ enum PolicyParser {
         guard let name = policy["name"]?.scalar, let type = policy["type"]?.scalar,
             let definition = BuiltInPolicies[type]
         else { return nil }
-        let absent = definition.form == .inline ? policy : ConfigValue(.map([]), at: policy.location)
-        return definition.make(
-            name, StageSettings(name: name, value: policy[type] ?? absent, definition: definition.options))
+        var block = policy[type] ?? ConfigValue(.map([]), at: policy.location)
+        if definition.form == .inline, !hasBlock(policy, definition) { block = policy }
+        return definition.make(name, StageSettings(name: name, value: block, definition: definition.options))
+    }
+
+    /// A key of a type may have the type's name (`percentile: 99`): only a map is a block.
+    private static func hasBlock(_ policy: ConfigValue, _ definition: PolicyDefinition) -> Bool {
+        if case .map? = policy[definition.type]?.content { return true }
+        return false
     }
 }

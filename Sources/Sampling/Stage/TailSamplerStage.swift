@@ -9,7 +9,14 @@ public enum TailSamplerStage {
         StageOption("idle", .duration, default: "15s", summary: "time after the last span"),
         StageOption(
             "tick", .duration, default: "1s", summary: "traces whose window closes within a tick are decided together"),
-        StageOption("buffer", .enumeration(["memory"]), default: "memory", summary: "where undecided spans are held"),
+        StageOption(
+            "buffer", .enumeration(WindowSettings.Buffer.allCases.map(\.rawValue)), default: "memory",
+            summary: "where undecided spans are held"),
+        StageOption(
+            "spill", .enumeration(["auto", "never"]), default: "auto",
+            summary: "with buffer: memory, whether the oldest spans go to disk when max_bytes is reached"),
+        StageOption(
+            "spill_directory", .string, summary: "where spans on disk are; the store's directory spill without it"),
         StageOption("max_bytes", .size, default: "2GiB", summary: "memory for the windows of a worker"),
     ]
 
@@ -37,11 +44,15 @@ public enum TailSamplerStage {
             StageOption("max_bytes_per_trace", .size, default: "256MiB", summary: "a larger trace is decided at once"),
         ] + collectorOptions,
         check: check,
+        attributeKeysRead: PolicyAttributeKeys.keys,
         make: .sampler { settings, context in
             WindowSampler(
                 settings: windowSettings(settings), policies: PolicyParser.make(settings), context: context,
-                clock: monotonicNanoseconds)
+                clock: monotonicNanoseconds, spillFiles: spillFiles(settings, context.environment))
         })
+
+    /// Milliseconds: a year. `KeptDecisions` shortens times to little more.
+    private static let longestHorizon: Int64 = 366 * 86_400_000
 
     /// For the metric of policies' time.
     private static func monotonicNanoseconds() -> UInt64 {
@@ -65,6 +76,10 @@ public enum TailSamplerStage {
         }
         let window = windowSettings(settings)
         let place = settings.value["window"]?.location ?? settings.value.location
+        if window.decisionHorizon > longestHorizon {
+            diagnostics.error(
+                "decision_horizon is longer than a year", at: settings.value["decision_horizon"]?.location ?? place)
+        }
         if window.tick < 1 { diagnostics.error("window.tick must be at least 1ms", at: place) }
         if window.max < window.tick {
             diagnostics.error("window.max \(window.max)ms is shorter than a tick of \(window.tick)ms", at: place)
@@ -85,6 +100,8 @@ public enum TailSamplerStage {
         window.settle = object.duration("settle")
         window.idle = object.duration("idle")
         window.tick = object.duration("tick") ?? window.tick
+        window.buffer = object.string("buffer").flatMap(WindowSettings.Buffer.init) ?? window.buffer
+        window.spillsAtBudget = object.string("spill") != "never"
         if let wait = settings.duration("decision_wait") {
             window.max = wait
             window.settle = settings.duration("decision_wait_after_root_received").flatMap { $0 > 0 ? $0 : nil }
@@ -101,6 +118,18 @@ public enum TailSamplerStage {
         window.stopsAtFirstMatch = settings.boolean("sample_on_first_match") ?? false
         window.annotates = settings.boolean("annotate") ?? true
         return window
+    }
+
+    /// Where spans go that leave memory; nil where none may.
+    private static func spillFiles(
+        _ settings: StageSettings, _ environment: StageEnvironment
+    ) -> (any SpillFileSource)? {
+        let window = windowSettings(settings)
+        guard window.buffer == .disk || window.spillsAtBudget else { return nil }
+        if let directory = settings.object("window").string("spill_directory") { return SpillDirectory(directory) }
+        // Offline runs have no store.
+        let parent = environment.storeDirectory.isEmpty ? environment.workingDirectory : environment.storeDirectory
+        return SpillDirectory(parent + "/spill")
     }
 
     /// Memory for the windows of a worker, bytes.

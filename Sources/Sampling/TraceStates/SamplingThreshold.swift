@@ -6,7 +6,7 @@ enum SamplingThreshold {
     /// Thresholds and random values are below it.
     static let limit: UInt64 = 1 << 56
 
-    /// The threshold that keeps a share of all traces; never more than the share.
+    /// The threshold that keeps a share of all traces, rounded to a multiple of 2⁻⁵⁶.
     static func threshold(probability: Double) -> UInt64 {
         guard probability > 0 else { return limit }
         guard probability < 1 else { return 0 }

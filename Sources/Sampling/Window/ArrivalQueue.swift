@@ -29,7 +29,7 @@ struct ArrivalQueue {
             head += 1
         }
         // Moving the rest to the front is paid for by the entries that were skipped.
-        if head > 4096, head * 2 > entries.count {
+        if head > 4096, head * 4 > entries.count {
             entries.removeFirst(head)
             head = 0
         }

@@ -1,7 +1,7 @@
 /// Spans of one trace that came together: same record, same resource and scope, side by side in the arena.
 ///
 /// With records keyed by trace id a run covers about a record; per span it then costs a few bytes.
-struct SpanRun {
+struct SpanRun: BitwiseCopyable {
     /// Offset of the record.
     var offset: Int64
     /// Index of the first span in the record; the others follow without a gap.
@@ -26,11 +26,11 @@ struct RunPool: ~Copyable {
     private var firstFree = RunPool.none
 
     init() {
-        storage = .allocate(capacity: 1024)
+        storage = GrowingMemory.allocate(1024)
     }
 
     deinit {
-        storage.deallocate()
+        GrowingMemory.release(storage)
     }
 
     /// Back to the initial size; for when no run is in use.
@@ -38,9 +38,9 @@ struct RunPool: ~Copyable {
         count = 0
         firstFree = Self.none
         guard capacity > 65_536 else { return }
-        storage.deallocate()
+        GrowingMemory.release(storage)
         capacity = 1024
-        storage = .allocate(capacity: capacity)
+        storage = GrowingMemory.allocate(capacity)
     }
 
     var byteCount: Int { capacity * MemoryLayout<SpanRun>.stride }
@@ -70,10 +70,7 @@ struct RunPool: ~Copyable {
     }
 
     private mutating func grow() {
-        let larger = UnsafeMutablePointer<SpanRun>.allocate(capacity: capacity * 2)
-        larger.update(from: storage, count: count)
-        storage.deallocate()
-        storage = larger
         capacity *= 2
+        storage = GrowingMemory.resized(storage, to: capacity)
     }
 }

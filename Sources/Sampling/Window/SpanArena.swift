@@ -6,6 +6,9 @@ import Glibc
 /// in order of time, and traces live for seconds, chunks empty in about the order they were filled: no free lists of small
 /// pieces, no fragmentation, and dropping a trace touches none of its bytes.
 ///
+/// With a spill store chunks that are full can go to disk: the oldest first, and only those of the usual size. They are read
+/// back for traces that are kept; one that is dropped is never looked at.
+///
 /// Unsafe by construction (it hands out addresses), safe by contract: an address is valid until its run is released.
 /// Owned by one sampler, used by one thread.
 struct SpanArena: ~Copyable {
@@ -19,6 +22,10 @@ struct SpanArena: ~Copyable {
         var capacity: Int
         var used: Int
         var liveRuns: Int
+        /// Where it is on disk; `base` is nil then.
+        var place: SpillStore.Place?
+        /// Tells chunks apart that had the same index.
+        var number: UInt64
     }
 
     private var chunks: [Chunk] = []
@@ -27,6 +34,19 @@ struct SpanArena: ~Copyable {
     private var current: Int = -1
     /// Bytes of memory held in chunks, spare ones included.
     private(set) var byteCount = 0
+    let spill: SpillStore?
+    /// Chunks in memory in the order in which they were opened, those that are gone included.
+    private var opened: [(index: UInt32, number: UInt64)] = []
+    private var openedHead = 0
+    private var lastNumber: UInt64 = 0
+
+    private let spareChunks: Int
+
+    /// - Parameter spareChunks: chunks of memory kept for reuse.
+    init(spill: SpillStore? = nil, spareChunks: Int = Self.spareChunks) {
+        self.spill = spill
+        self.spareChunks = spareChunks
+    }
 
     deinit {
         for chunk in chunks {
@@ -52,7 +72,8 @@ struct SpanArena: ~Copyable {
             base = Self.map(capacity)
             byteCount += capacity
         }
-        let chunk = Chunk(base: base, capacity: capacity, used: 0, liveRuns: 0)
+        lastNumber += 1
+        let chunk = Chunk(base: base, capacity: capacity, used: 0, liveRuns: 0, place: nil, number: lastNumber)
         if let slot = freeSlots.popLast() {
             chunks[Int(slot)] = chunk
             current = Int(slot)
@@ -60,6 +81,7 @@ struct SpanArena: ~Copyable {
             current = chunks.count
             chunks.append(chunk)
         }
+        if spill != nil, capacity == Self.chunkSize { opened.append((UInt32(current), lastNumber)) }
     }
 
     /// Fresh memory. The pages are asked for at once: they will all be written, and a fault for each would cost more than
@@ -90,10 +112,54 @@ struct SpanArena: ~Copyable {
         chunks[current].used = used &+ 4 &+ count
     }
 
-    /// The address of a position inside a live run.
+    /// The address of a span inside a live run. Of a chunk on disk it is valid until `forgetWhatWasRead`, and nil where the
+    /// disk fails: see `spill.readError`.
     func address(chunk: UInt32, offset: UInt32) -> UnsafeRawPointer? {
-        chunks[Int(chunk)].base.map { UnsafeRawPointer($0 + Int(offset)) }
+        if let base = chunks[Int(chunk)].base { return UnsafeRawPointer(base + Int(offset)) }
+        guard let place = chunks[Int(chunk)].place else { return nil }
+        return spill?.address(place, offset: Int(offset), used: chunks[Int(chunk)].used)
     }
+
+    // MARK: - Disk
+
+    /// Writes full chunks to disk, the oldest first, until at most `count` bytes of memory are in use.
+    ///
+    /// - Returns: false where the disk refused.
+    mutating func spill(toBytes count: Int) -> Bool {
+        guard let spill else { return true }
+        while usedBytes > count {
+            guard let index = oldestInMemory() else { return true }
+            guard let base = chunks[index].base else { continue }
+            // Kept at the front when the disk refuses: the next attempt starts with it again.
+            guard let place = spill.write(UnsafeRawBufferPointer(start: base, count: chunks[index].used)) else {
+                openedHead -= 1
+                return false
+            }
+            chunks[index].place = place
+            chunks[index].base = nil
+            giveBack(base)
+        }
+        return true
+    }
+
+    /// Takes the oldest chunk that is in memory and not being filled.
+    private mutating func oldestInMemory() -> Int? {
+        while openedHead < opened.count {
+            let (index, number) = opened[openedHead]
+            let chunk = chunks[Int(index)]
+            if Int(index) == current, chunk.number == number { return nil }
+            openedHead += 1
+            if openedHead > 1024, openedHead * 2 > opened.count {
+                opened.removeFirst(openedHead - 1)
+                openedHead = 1
+            }
+            if chunk.number == number, chunk.base != nil { return Int(index) }
+        }
+        return nil
+    }
+
+    /// The addresses that were given of chunks on disk are not used any more.
+    func forgetWhatWasRead() { spill?.forgetExtents() }
 
     /// Ends a run; its chunk goes back when it was the last.
     @inline(__always)
@@ -105,16 +171,31 @@ struct SpanArena: ~Copyable {
     }
 
     private mutating func recycle(_ index: Int) {
-        guard let base = chunks[index].base else { return }
-        if chunks[index].capacity == Self.chunkSize, spares.count < Self.spareChunks {
-            spares.append(base)
+        if let base = chunks[index].base {
+            if chunks[index].capacity == Self.chunkSize {
+                giveBack(base)
+            } else {
+                munmap(base, chunks[index].capacity)
+                byteCount -= chunks[index].capacity
+            }
+        } else if let place = chunks[index].place {
+            spill?.free(place, count: chunks[index].used)
         } else {
-            munmap(base, chunks[index].capacity)
-            byteCount -= chunks[index].capacity
+            return
         }
         chunks[index].base = nil
+        chunks[index].place = nil
         freeSlots.append(UInt32(index))
         if index == current { current = -1 }
+    }
+
+    private mutating func giveBack(_ base: UnsafeMutableRawPointer) {
+        if spares.count < spareChunks {
+            spares.append(base)
+        } else {
+            munmap(base, Self.chunkSize)
+            byteCount -= Self.chunkSize
+        }
     }
 
     /// Bytes that hold live or recently live spans (spare chunks are not counted).

@@ -1,7 +1,7 @@
 import TraceModel
 
 /// What the window knows about one undecided trace: bits and accumulators, no span objects.
-struct TraceState {
+struct TraceState: BitwiseCopyable {
     var traceID: TraceID
     /// Stream times in milliseconds.
     var firstSeen: Int64

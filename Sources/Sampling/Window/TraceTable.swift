@@ -22,12 +22,12 @@ struct TraceTable: ~Copyable {
         slots = .allocate(capacity: 1024)
         slots.initialize(repeating: 0, count: 1024)
         stateCapacity = 512
-        states = .allocate(capacity: 512)
+        states = GrowingMemory.allocate(512)
     }
 
     deinit {
         slots.deallocate()
-        states.deallocate()
+        GrowingMemory.release(states)
     }
 
     var byteCount: Int { (mask + 1) * 8 + stateCapacity * MemoryLayout<TraceState>.stride }
@@ -120,12 +120,12 @@ struct TraceTable: ~Copyable {
         freeStates.removeAll(keepingCapacity: stateCapacity <= 65_536)
         guard stateCapacity > 65_536 || mask >= 131_072 else { return }
         slots.deallocate()
-        states.deallocate()
+        GrowingMemory.release(states)
         mask = 1023
         slots = .allocate(capacity: 1024)
         slots.initialize(repeating: 0, count: 1024)
         stateCapacity = 512
-        states = .allocate(capacity: 512)
+        states = GrowingMemory.allocate(512)
     }
 
     private func place(_ index: UInt32, _ hash: UInt64) {
@@ -148,10 +148,7 @@ struct TraceTable: ~Copyable {
     }
 
     private mutating func growStates() {
-        let larger = UnsafeMutablePointer<TraceState>.allocate(capacity: stateCapacity * 2)
-        larger.update(from: states, count: stateCount)
-        states.deallocate()
-        states = larger
         stateCapacity *= 2
+        states = GrowingMemory.resized(states, to: stateCapacity)
     }
 }

@@ -13,7 +13,7 @@ public final class WindowSampler: Sampler {
     let policyVersion: UInt32
     let context: SamplerContext
     var assembler: TraceAssembler
-    var arena = SpanArena()
+    var arena: SpanArena
     var runs = RunPool()
     var table = TraceTable()
     var units = UnitTable()
@@ -31,12 +31,18 @@ public final class WindowSampler: Sampler {
     /// The spans of the trace being decided, for policies that ask.
     private let openSpansView = OpenTraceSpans()
 
-    /// - Parameter clock: monotonic nanoseconds, for the metric of policies' time; decisions do not depend on it.
-    public init(
+    /// - Parameters:
+    ///   - clock: monotonic nanoseconds, for the metric of policies' time; decisions do not depend on it.
+    ///   - spillFiles: makes the files for spans on disk; nil where there are none.
+    package init(
         settings: WindowSettings, policies: [any SamplingPolicy], context: SamplerContext,
-        clock: (() -> UInt64)? = nil
+        clock: (() -> UInt64)? = nil, spillFiles: (any SpillFileSource)? = nil
     ) {
         self.settings = settings
+        arena = SpanArena(
+            spill: spillFiles.map { SpillStore($0, slotSize: SpanArena.chunkSize) },
+            // On disk a chunk's memory goes back as soon as the next one is opened.
+            spareChunks: settings.buffer == .disk ? 2 : SpanArena.spareChunks)
         self.policies = PolicyList(policies, stopsAtFirstMatch: settings.stopsAtFirstMatch, clock: clock)
         policyVersion = context.policyVersion
         self.context = context
@@ -160,7 +166,7 @@ public final class WindowSampler: Sampler {
                 return (last, place.offset)
             }
         }
-        if !fits { arena.openChunk(for: length + 4) }
+        if !fits { openChunk(for: length + 4) }
         let place = arena.position
         if let start { arena.append(start, count: length) }
         arena.retainRun()
@@ -172,6 +178,14 @@ public final class WindowSampler: Sampler {
         lastRunStored = run
         return (run, place.offset)
     }
+
+    private func openChunk(for length: Int) {
+        arena.openChunk(for: length)
+        if settings.buffer == .disk { _ = arena.spill(toBytes: hotBytes) }
+    }
+
+    /// Bytes of spans that stay in memory with `buffer: disk`: the newest. A worker may own dozens of partitions.
+    var hotBytes = 4 * SpanArena.chunkSize
 
     /// The run whose bytes end where the arena's next bytes go.
     private var lastRunStored = RunPool.none
@@ -199,12 +213,16 @@ public final class WindowSampler: Sampler {
         case .unknown: return false
         case .dropped:
             output.lateDropped(spans: 1)
+            output.lateDropped(head.traceID, spans: 1)
         case .kept(let kept):
             let unit = units.intern(batch.units[Int(head.unit)], of: batch)
+            // An index means something only in the list of policies that it was made with.
+            let isCurrent = kept.policyVersion == policyVersion
             let decision = Decision(
-                isKept: true, policy: policies.name(kept.policyIndex), probability: kept.probability,
+                isKept: true, policy: isCurrent ? policies.name(kept.policyIndex) : "", probability: kept.probability,
                 policyVersion: kept.policyVersion, trigger: kept.trigger, decidedAt: kept.decidedAt,
-                reason: "late span of a kept trace")
+                reason: isCurrent
+                    ? "late span of a kept trace" : "late span of a trace that an earlier version of the policies kept")
             let trace = assembler.assembleLate(
                 head, bytes: batch.bytes(head.message), unit: unit, units: units, decision: decision,
                 annotation: annotation(decision, ownProbability: nil), partition: self.context.partition)
@@ -264,6 +282,11 @@ public final class WindowSampler: Sampler {
     }
 
     public func shrink(toBytes bytes: Int, output: any SamplerOutput) {
+        // To disk first: an early decision costs quality. While the disk refuses, the worker pauses instead.
+        if settings.buffer == .disk || settings.spillsAtBudget {
+            let index = usedBytes - arena.usedBytes
+            if !arena.spill(toBytes: max(0, bytes - index)) { return }
+        }
         while usedBytes > bytes, table.count > 0 {
             closing.removeAll(keepingCapacity: true)
             while closing.count < 256, let index = arrivals.popOldest(in: table) {
@@ -312,6 +335,8 @@ public final class WindowSampler: Sampler {
             let verdict = verdict(state, index, deadline)
             let trigger = trigger ?? closedBy(state, deadline)
             finish(state, index, verdict, trigger, deadline, output)
+            arena.forgetWhatWasRead()
+            if failure != nil { break }
         }
         closing.removeAll(keepingCapacity: true)
         dueEntries.removeAll(keepingCapacity: true)
@@ -344,9 +369,9 @@ public final class WindowSampler: Sampler {
             traceID: state.traceID, isKept: verdict.isKept, trigger: trigger, policyIndex: verdict.policyIndex,
             policyVersion: policyVersion, probability: verdict.probability, decidedAt: deadline,
             spanCount: state.spanCount, byteCount: state.byteCount, duration: state.duration,
-            firstOffset: offsets.first, lastOffset: offsets.last)
+            firstOffset: offsets.first, lastOffset: offsets.last, errorCount: state.errorCount)
         if verdict.isKept {
-            emit(state, record, verdict, output)
+            guard emit(state, record, verdict, output) else { return }
         } else {
             output.dropped(spans: Int(state.spanCount))
             if output.wantsDropped {
@@ -359,25 +384,30 @@ public final class WindowSampler: Sampler {
         openSpans -= release(from: state.firstRun, output)
         let lateSpans = release(from: state.firstLateRun, output)
         openSpans -= lateSpans
-        if !verdict.isKept, lateSpans > 0 { output.lateDropped(spans: lateSpans) }
+        if !verdict.isKept, lateSpans > 0 {
+            output.lateDropped(spans: lateSpans)
+            output.lateDropped(state.traceID, spans: lateSpans)
+        }
         memory.remember(record)
         output.decided(record)
         table.remove(index)
     }
 
+    /// Returns false where the trace's spans cannot be read back: nothing of it may be reported then.
     private func emit(
         _ state: TraceState, _ record: DecisionRecord, _ verdict: PolicyList.Verdict, _ output: any SamplerOutput
-    ) {
+    ) -> Bool {
         let decision = decision(record, verdict.cause)
         let annotation = annotation(decision, ownProbability: verdict.ownProbability)
         let assembled = assembler.assemble(
             state, runs: runs, arena: arena, units: units, decision: decision, annotation: annotation,
             partition: context.partition)
+        guard failure == nil else { return false }
         policies.countKept(
             policyIndex: record.policyIndex, spans: assembled.trace.summary.spanCount,
             bytes: assembled.trace.summary.byteCount)
         output.kept(assembled.trace, duplicates: assembled.duplicates)
-        guard state.firstLateRun != RunPool.none else { return }
+        guard state.firstLateRun != RunPool.none else { return true }
         var late = state
         late.firstRun = state.firstLateRun
         late.rootRun = RunPool.none
@@ -385,9 +415,11 @@ public final class WindowSampler: Sampler {
         let assembledLate = assembler.assemble(
             late, runs: runs, arena: arena, units: units, decision: decision, annotation: annotation,
             partition: context.partition)
+        guard failure == nil else { return false }
         var trace = assembledLate.trace
         trace.isLate = true
         output.kept(trace, duplicates: assembledLate.duplicates)
+        return true
     }
 
     /// Gives back a chain of runs and reports their refs done. Reads the runs only, never the spans' bytes.
@@ -425,6 +457,9 @@ public final class WindowSampler: Sampler {
             reason: policies.reason(cause, policyIndex: record.policyIndex) + "; " + record.trigger.explanation)
     }
 
+    /// Spans on disk that cannot be read back. They are in Kafka: a restart reads them again.
+    public var failure: (any Error)? { arena.spill?.readError }
+
     // MARK: - Figures
 
     /// Bytes of memory that the open traces occupy.
@@ -433,15 +468,26 @@ public final class WindowSampler: Sampler {
     }
 
     /// What memory may still hold: a restart restores no less than was remembered before it.
-    public var decisionHorizon: Int64 { settings.decisionHorizon + memory.bucketLength }
+    public var decisionHorizon: Int64 { settings.decisionHorizon + memory.periodLength }
 
     public var gauges: SamplerGauges {
         var gauges = SamplerGauges()
         gauges.openTraces = table.count
         gauges.openSpans = openSpans
         gauges.windowBytes = usedBytes
+        if let spill = arena.spill {
+            gauges.spilledBytes = spill.byteCount
+            gauges.spillFiles = spill.fileCount
+            gauges.spillWrittenBytes = spill.writtenBytes
+            gauges.spillReads = spill.reads
+            gauges.spillFailures = spill.failures
+            gauges.spillError = (spill.readError ?? spill.writeError)?.description
+        }
         gauges.rememberedDecisions = memory.count
         gauges.decisionBytes = memory.byteCount
+        gauges.rememberedKept = memory.keptCount
+        gauges.decisionHorizon = settings.decisionHorizon
+        gauges.decisionFalsePositiveRate = memory.falsePositiveRate
         return gauges
     }
 

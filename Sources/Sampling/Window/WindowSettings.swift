@@ -19,8 +19,18 @@ public struct WindowSettings: Sendable, Equatable {
     public var stopsAtFirstMatch = false
     /// Kept spans say how they were sampled: see `SpanAnnotation`.
     public var annotates = false
+    /// Where spans wait for their decision.
+    public var buffer = Buffer.memory
+    /// Whether spans in memory go to disk when the worker's budget is reached, before traces are decided early.
+    public var spillsAtBudget = true
     /// How long decisions are remembered.
     public var decisionHorizon: Int64 = 3_600_000
+
+    public enum Buffer: String, Sendable, CaseIterable {
+        case memory
+        /// Spans go to disk as they come; what policies need to know of them stays in memory.
+        case disk
+    }
 
     public init() {}
 }

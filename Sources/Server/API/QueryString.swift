@@ -1,4 +1,5 @@
 import Pipeline
+import Spelling
 
 /// The parameters of a request, decoded, with complaints that name the parameter.
 struct QueryString {

@@ -21,8 +21,6 @@ public final class FileDeliveryStore: DeliveryStore {
         var decisionLength: UInt64 = 0
         var firstDecidedAt: Int64 = .max
         var lastDecidedAt: Int64 = .min
-        /// Under which epoch the partitions' blocks in the present decision file were written.
-        var epochs: [PartitionID: UInt64] = [:]
     }
 
     /// A manifest whose rename was begun and not seen to succeed. Readers may have seen it: from then on it must not change,
@@ -160,21 +158,33 @@ public final class FileDeliveryStore: DeliveryStore {
             if error.code == ENOENT { return nil }
             throw error
         }
-        return try? Manifest.decode(bytes)
+        do throws(StoreError) {
+            return try Manifest.decode(bytes)
+        } catch {
+            // To go back to one before a newer program's would store everything since then twice.
+            if case .newer = error { throw StageError("manifest \(path): \(error)") }
+            return nil
+        }
     }
 
     public func readDecisions(
         of entry: TaskEntry, since oldest: Int64, _ body: (_ sampler: String, _ records: [DecisionRecord]) -> Void
     ) throws {
         for file in entry.decisionFiles where file.lastDecidedAt >= oldest {
-            let path = layout.path(file.path)
             do {
-                guard try fileSystem.size(path) >= file.length else { throw StoreError.truncated }
-                let bytes = try fileSystem.read(path, from: 0, count: Int(clamping: file.length))
-                guard UInt64(bytes.count) == file.length else { throw StoreError.truncated }
-                try DecisionFile.read(bytes) { block in
-                    guard block.partition == entry.partition else { return }
-                    body(block.sampler, block.records.filter { $0.decidedAt >= oldest })
+                let reader = try DecisionFileReader(
+                    path: layout.path(file.path), length: file.length, fileSystem: fileSystem)
+                try reader.forEachGroup { group in
+                    guard group.reaches(oldest) else { return }
+                    try reader.forEachBlockToRemember(in: group, of: entry.partition) { block in
+                        // What the same process decided after it had lost the partition does not count.
+                        var isOfEpoch = file.epoch == 0 || block.epoch == 0 || block.epoch == file.epoch
+                        #if TAILRACE_MUTATIONS
+                            if ProtocolMutation.active == .decisionFileKeptAcrossEpochs { isOfEpoch = true }
+                        #endif
+                        guard isOfEpoch else { return }
+                        body(block.sampler, block.records.filter { $0.decidedAt >= oldest })
+                    }
                 }
             } catch {
                 throw StageError("decision file \(file.path) cannot be read: \(error)")
@@ -282,53 +292,51 @@ public final class FileDeliveryStore: DeliveryStore {
     private func appendDecisions(
         _ tasks: [CommitGroup.Task], writer: Int, chain: inout Chain
     ) throws -> [TaskEntry] {
-        var bytes: [UInt8] = []
+        var group = DecisionGroup(sequence: chain.sequence + 1, blocks: [])
         var partitions: Set<PartitionID> = []
-        // A partition that came back under a new epoch must not vouch for what was written under the old one after it was
-        // fenced, so its decisions go to a new file.
-        #if TAILRACE_MUTATIONS
-            let isBack =
-                ProtocolMutation.active == .decisionFileKeptAcrossEpochs
-                ? false : tasks.contains { chain.epochs[$0.entry.partition] ?? $0.entry.epoch != $0.entry.epoch }
-        #else
-            let isBack = tasks.contains { chain.epochs[$0.entry.partition] ?? $0.entry.epoch != $0.entry.epoch }
-        #endif
-        if isBack || chain.decisionLength >= Self.maximumDecisionFile
+        if chain.decisionLength >= Self.maximumDecisionFile
             || chain.firstDecidedAt != .max && chain.lastDecidedAt - chain.firstDecidedAt > Self.maximumDecisionSpan
         {
-            chain.epochs = [:]
             chain.decisionFile += 1
             chain.decisionLength = 0
             chain.firstDecidedAt = .max
             chain.lastDecidedAt = .min
         }
         for task in tasks {
-            for lane in task.decisions where !lane.records.isEmpty {
+            for lane in task.decisions where !lane.isEmpty {
                 partitions.insert(task.entry.partition)
-                chain.epochs[task.entry.partition] = task.entry.epoch
                 for record in lane.records {
                     chain.firstDecidedAt = min(chain.firstDecidedAt, record.decidedAt)
                     chain.lastDecidedAt = max(chain.lastDecidedAt, record.decidedAt)
                 }
-                bytes += try DecisionFile.encode(
-                    DecisionBlock(partition: task.entry.partition, sampler: lane.sampler, records: lane.records))
+                group.blocks.append(
+                    DecisionBlock(
+                        partition: task.entry.partition, epoch: task.entry.epoch, sampler: lane.sampler,
+                        records: lane.records, lateSpans: lane.lateSpans, policyNames: lane.policyNames))
             }
         }
         #if TAILRACE_MUTATIONS
-            if ProtocolMutation.active == .decisionsNotWritten { bytes = [] }
+            if ProtocolMutation.active == .decisionsNotWritten { group.blocks = [] }
         #endif
-        let relative = "decisions/\(incarnation)/\(writer)-\(chain.decisionFile).log"
-        if !bytes.isEmpty {
-            // The chain's state is kept only when the whole group succeeds: a repeated group appends at the same place.
-            try fileSystem.appendDurably(
-                bytes, to: layout.path(relative), at: chain.decisionLength, isPrivate: false)
-            chain.decisionLength += UInt64(bytes.count)
+        if !group.blocks.isEmpty {
+            let length = chain.decisionLength
+            do throws(FileError) {
+                try append(group, writer: writer, chain: &chain)
+            } catch {
+                // Shorter than what was written: somebody removed the file, which nobody needs any more. A new one begins.
+                guard error.code == EINVAL, length > 0 else { throw error }
+                chain.decisionFile += 1
+                chain.decisionLength = 0
+                try append(group, writer: writer, chain: &chain)
+            }
         }
-        let reference = DecisionFileReference(
-            path: relative, length: chain.decisionLength, lastDecidedAt: chain.lastDecidedAt)
+        let relative = decisionPath(writer, chain)
         return tasks.map { task in
             var entry = task.entry
-            if let index = entry.decisionFiles.firstIndex(where: { $0.path == relative }) {
+            let reference = DecisionFileReference(
+                path: relative, length: chain.decisionLength, lastDecidedAt: chain.lastDecidedAt, epoch: entry.epoch)
+            // One reference per file and epoch: how far an earlier epoch of this process got stays as it was when it ended.
+            if let index = entry.decisionFiles.firstIndex(where: { $0.path == relative && $0.epoch == entry.epoch }) {
                 entry.decisionFiles[index] = reference
             } else if partitions.contains(entry.partition) {
                 entry.decisionFiles.append(reference)
@@ -337,11 +345,39 @@ public final class FileDeliveryStore: DeliveryStore {
         }
     }
 
+    private func decisionPath(_ writer: Int, _ chain: Chain) -> String {
+        "decisions/\(incarnation)/\(writer)-\(chain.decisionFile).log"
+    }
+
+    /// The chain's state is kept only when the whole commit group succeeds: a repeated group appends at the same place.
+    private func append(_ group: DecisionGroup, writer: Int, chain: inout Chain) throws(FileError) {
+        let encoded: [UInt8]
+        do {
+            encoded = (chain.decisionLength == 0 ? DecisionFile.fileHeader() : []) + (try DecisionFile.encode(group))
+        } catch {
+            throw FileError(
+                operation: "encode", path: decisionPath(writer, chain), code: EOVERFLOW,
+                explanation: String(describing: error))
+        }
+        try fileSystem.appendDurably(
+            encoded, to: layout.path(decisionPath(writer, chain)), at: chain.decisionLength, isPrivate: false)
+        chain.decisionLength += UInt64(encoded.count)
+    }
+
     // MARK: - Names
 
-    /// A directory name for a partition: bytes other than letters, digits, `.`, `_` and `-` are written as %XX.
+    /// The longest name that a partition's directory gets, bytes; file systems allow 255.
+    private static let longestDirectoryName = 200
+
+    /// A directory name for a partition: bytes other than letters, digits, `.`, `_` and `-` are written as %XX. Of a name that
+    /// would be too long the end is replaced by a hash of the whole.
     package static func directoryName(_ partition: PartitionID) -> String {
-        [partition.cluster, partition.topic, String(partition.partition)].map(escaped).joined(separator: "~")
+        let number = String(partition.partition)
+        let name = [partition.cluster, partition.topic].map(escaped).joined(separator: "~")
+        if name.utf8.count + 1 + number.utf8.count <= longestDirectoryName { return name + "~" + number }
+        let hash = String(Checksum.of(Array("\(partition.cluster)\u{0}\(partition.topic)".utf8)), radix: 16)
+        // No partition without a hash has three parts after its cluster: the two cannot be the same.
+        return name.prefix(longestDirectoryName - 40) + "~" + hash + "~" + number
     }
 
     private static func escaped(_ text: String) -> String {

@@ -5,13 +5,19 @@ import TraceModel
 /// The JSON lines of dead letters and of summaries of dropped traces. Each ends with a line feed.
 public enum JSONLines {
     /// Reason, where it came from, and the untouched bytes in base64.
-    public static func deadLetter(_ rejected: RejectedRecord, pipeline: String) -> [UInt8] {
+    ///
+    /// - Parameter configVersion: hash of the pipeline's configuration that refused it; left out where nil.
+    public static func deadLetter(
+        _ rejected: RejectedRecord, pipeline: String, configVersion: UInt32? = nil
+    ) -> [UInt8] {
         var line = JSONWriter()
         line.object { line in
             line.member("pipeline", pipeline)
+            if let configVersion { line.member("config_version", hex(configVersion)) }
             line.member("stage", rejected.stage)
             line.member("code", rejected.code)
             line.member("reason", rejected.reason)
+            line.member("cluster", rejected.partition.cluster)
             line.member("topic", rejected.partition.topic)
             line.member("partition", rejected.partition.partition)
             line.member("offset", rejected.offset)
@@ -23,6 +29,12 @@ public enum JSONLines {
         }
         line.endLine()
         return line.bytes
+    }
+
+    /// Eight hex digits, as configuration hashes are shown everywhere.
+    public static func hex(_ hash: UInt32) -> String {
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 8 - digits.count) + digits
     }
 
     /// Durations in nanoseconds, times in milliseconds since the Unix epoch.

@@ -24,14 +24,17 @@ public struct Manifest: Sendable, Equatable {
 
 extension Manifest {
     private static let magic: UInt32 = 0x4d4c_5254  // "TRLM"
-    /// Version 2 added the samplers' state; version 1 is still read.
-    private static let version: UInt16 = 2
+    /// Version 2 added the samplers' state, and of which epoch the decisions in a file count. Version 1 is still read.
+    static let version: UInt16 = 2
 
     /// Magic, version, body, XXH3 of everything before it.
-    public func encoded() -> [UInt8] {
+    public func encoded() -> [UInt8] { encoded(version: Self.version) }
+
+    /// - Parameter version: an older one, for tests of what older programs left.
+    func encoded(version: UInt16) -> [UInt8] {
         var encoder = ByteEncoder()
         encoder.fixed(Self.magic)
-        encoder.fixed(Self.version)
+        encoder.fixed(version)
         encoder.string(incarnation)
         encoder.varint(sequence)
         encoder.fixed(previousChecksum)
@@ -42,7 +45,7 @@ extension Manifest {
             encoder.fixed(segment.checksum)
         }
         encoder.varint(UInt64(entries.count))
-        for entry in entries { entry.encode(into: &encoder) }
+        for entry in entries { entry.encode(into: &encoder, version: version) }
         encoder.fixed(Checksum.of(encoder.bytes))
         return encoder.bytes
     }
@@ -58,9 +61,10 @@ extension Manifest {
         var decoder = ByteDecoder(body)
         guard try decoder.fixed(UInt32.self) == magic else { throw .damaged("no manifest") }
         let version = try decoder.fixed(UInt16.self)
-        guard (1...Self.version).contains(version) else {
-            throw .damaged("manifest version \(version) is not known here")
+        guard version <= Self.version else {
+            throw .newer("manifest", version: UInt64(version), known: UInt64(Self.version))
         }
+        guard version > 0 else { throw .damaged("there is no manifest version 0") }
         var manifest = Manifest(
             incarnation: try decoder.string(), sequence: try decoder.varint(), previousChecksum: try decoder.fixed(),
             entries: [], segments: [])
@@ -77,7 +81,7 @@ extension Manifest {
 }
 
 extension TaskEntry {
-    fileprivate func encode(into encoder: inout ByteEncoder) {
+    fileprivate func encode(into encoder: inout ByteEncoder, version: UInt16) {
         encoder.string(partition.cluster)
         encoder.string(partition.topic)
         encoder.fixed(partition.partition)
@@ -91,18 +95,22 @@ extension TaskEntry {
             encoder.string(file.path)
             encoder.varint(file.length)
             encoder.signed(file.lastDecidedAt)
+            if version > 1 { encoder.varint(file.epoch) }
         }
         encoder.varint(UInt64(lanes.count))
         for lane in lanes {
             encoder.string(lane.sampler)
             encoder.signed(lane.low)
             lane.done.encode(into: &encoder)
+            guard version >= 2 else { continue }
             encoder.varint(UInt64(lane.samplerState.count))
             encoder.raw(lane.samplerState)
         }
     }
 
-    fileprivate static func decode(_ decoder: inout ByteDecoder, version: UInt16) throws(StoreError) -> TaskEntry {
+    fileprivate static func decode(
+        _ decoder: inout ByteDecoder, version: UInt16
+    ) throws(StoreError) -> TaskEntry {
         let partition = PartitionID(
             cluster: try decoder.string(), topic: try decoder.string(), partition: try decoder.fixed())
         var entry = TaskEntry(
@@ -111,7 +119,8 @@ extension TaskEntry {
         for _ in 0..<(try decoder.count(minimumSize: 3)) {
             entry.decisionFiles.append(
                 DecisionFileReference(
-                    path: try decoder.string(), length: try decoder.varint(), lastDecidedAt: try decoder.signed()))
+                    path: try decoder.string(), length: try decoder.varint(), lastDecidedAt: try decoder.signed(),
+                    epoch: version > 1 ? try decoder.varint() : 0))
         }
         for _ in 0..<(try decoder.count(minimumSize: 3)) {
             var lane = LaneEntry(

@@ -7,6 +7,9 @@
 ///   decisions/<incarnation>/<n>.log     decisions, appended
 ///   segments/<incarnation>/<seq>.seg    kept traces
 ///   deadletter/                         what could not be read (mode 0600: it is raw)
+///   retries/                            what became of dead letters that were tried again
+///   workers/<incarnation>.lock          held by a running worker
+///   quarantine/                         what a repair put aside
 /// ```
 public struct StoreLayout: Sendable {
     public let root: String
@@ -20,6 +23,12 @@ public struct StoreLayout: Sendable {
     public var decisions: String { root + "/decisions" }
     public var segments: String { root + "/segments" }
     public var deadLetters: String { root + "/deadletter" }
+    /// What became of dead letters that were tried again.
+    public var retries: String { root + "/retries" }
+    /// One lock file per running worker process.
+    public var workers: String { root + "/workers" }
+    /// What `tailrace store verify --repair` put aside.
+    public var quarantine: String { root + "/quarantine" }
 
     /// An absolute path for one that a manifest names.
     public func path(_ relative: String) -> String { root + "/" + relative }

@@ -45,13 +45,18 @@ struct ByteDecoder {
     mutating func fixed<Value: FixedWidthInteger>(_ type: Value.Type = Value.self) throws(StoreError) -> Value {
         let size = MemoryLayout<Value>.size
         guard bytes.endIndex - position >= size else { throw .truncated }
-        var value: Value = 0
-        for index in (0..<size).reversed() { value = value << 8 | Value(truncatingIfNeeded: bytes[position + index]) }
+        let offset = position - bytes.startIndex
+        let value = bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: Value.self) }
         position += size
-        return value
+        return Value(littleEndian: value)
     }
 
     mutating func varint() throws(StoreError) -> UInt64 {
+        // Most numbers are small.
+        if position < bytes.endIndex, bytes[position] < 0x80 {
+            position += 1
+            return UInt64(bytes[position - 1])
+        }
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while position < bytes.endIndex, shift < 64 {
@@ -95,11 +100,16 @@ struct ByteDecoder {
 public enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case truncated
     case damaged(String)
+    /// The file's format is newer than this program; what it is, its version, and the newest that is known here.
+    case newer(String, version: UInt64, known: UInt64)
 
     public var description: String {
         switch self {
         case .truncated: "the file ends too early"
         case .damaged(let what): what
+        case .newer(let what, let version, let known):
+            "written by a newer Tailrace (\(what) version \(version), this one reads up to version \(known)); "
+                + "use that Tailrace or a later one"
         }
     }
 }

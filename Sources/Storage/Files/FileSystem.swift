@@ -30,10 +30,13 @@ public protocol FileSystem: Sendable {
     func syncDirectory(_ path: String) throws(FileError)
     /// Room in the file system that holds a path; nil where it cannot be known.
     func space(_ path: String) -> StoreSpace?
+    /// Removes a directory if it is empty; does nothing where it is not, or is gone.
+    func removeEmptyDirectory(_ path: String) throws(FileError)
 }
 
 extension FileSystem {
     public func space(_ path: String) -> StoreSpace? { nil }
+    public func removeEmptyDirectory(_ path: String) throws(FileError) {}
 }
 
 /// A file operation failed: which, on what, why.

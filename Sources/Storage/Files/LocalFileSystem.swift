@@ -149,6 +149,10 @@ public struct LocalFileSystem: FileSystem {
         if calls.unlink(path) != 0 && errno != ENOENT { throw failure("remove", path) }
     }
 
+    public func removeEmptyDirectory(_ path: String) throws(FileError) {
+        if rmdir(path) != 0, errno != ENOENT, errno != ENOTEMPTY, errno != EEXIST { throw failure("remove", path) }
+    }
+
     // MARK: -
 
     private func withFile(

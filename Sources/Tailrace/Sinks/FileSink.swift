@@ -8,10 +8,12 @@ final class FileSink: Sink {
     private let fileSystem = LocalFileSystem()
     private let length: FileLength
     private let pipeline: String
+    private let configVersion: UInt32?
     private var lines: [UInt8] = []
 
-    init(path: String, pipeline: String) {
+    init(path: String, pipeline: String, configVersion: UInt32?) {
         self.path = path
+        self.configVersion = configVersion
         self.pipeline = pipeline
         length = FileLength((try? fileSystem.size(path)) ?? 0)
     }
@@ -22,7 +24,9 @@ final class FileSink: Sink {
 
     func write(_ dropped: DroppedTrace) { lines += JSONLines.summary(dropped) }
 
-    func write(_ rejected: RejectedRecord) { lines += JSONLines.deadLetter(rejected, pipeline: pipeline) }
+    func write(_ rejected: RejectedRecord) {
+        lines += JSONLines.deadLetter(rejected, pipeline: pipeline, configVersion: configVersion)
+    }
 
     private func append(payload: [UInt8]) throws {
         lines += OTLPJSONEncoder.encode(try OTLPDecoder.decode(payload))

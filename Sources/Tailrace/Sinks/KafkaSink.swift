@@ -17,14 +17,19 @@ final class KafkaSink: Sink {
     private let producer: KafkaProducer
     private let topic: String
     private let pipeline: String
+    private let configVersion: UInt32?
     private var messages: [Message] = []
     private(set) var bufferedBytes = 0
 
-    init(producer: KafkaProducer, topic: String, pipeline: String) {
+    init(producer: KafkaProducer, topic: String, pipeline: String, configVersion: UInt32?) {
+        self.configVersion = configVersion
         self.producer = producer
         self.topic = topic
         self.pipeline = pipeline
     }
+
+    /// A record has one key, so it holds spans of one trace.
+    var spanGrouping: SpanGrouping { .trace(maximumBytes: .max) }
 
     func write(_ trace: KeptTrace) {
         append(key: Array(trace.summary.traceID.hex.utf8), value: trace.payload)
@@ -45,13 +50,7 @@ final class KafkaSink: Sink {
         messages.append(
             Message(
                 key: rejected.key, value: rejected.payload,
-                headers: [
-                    ("tailrace.code", Array(rejected.code.utf8)), ("tailrace.reason", Array(rejected.reason.utf8)),
-                    ("tailrace.stage", Array(rejected.stage.utf8)), ("tailrace.pipeline", Array(pipeline.utf8)),
-                    ("tailrace.topic", Array(rejected.partition.topic.utf8)),
-                    ("tailrace.partition", Array(String(rejected.partition.partition).utf8)),
-                    ("tailrace.offset", Array(String(rejected.offset).utf8)),
-                ]))
+                headers: DeadLetterHeaders.make(rejected, pipeline: pipeline, configVersion: configVersion)))
         bufferedBytes += rejected.payload.count + 256
     }
 

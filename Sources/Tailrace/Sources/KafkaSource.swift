@@ -7,29 +7,53 @@ import Synchronization
 /// Offsets are committed only after the manifest is published. One thread polls; rebalances run inside the poll, so that the
 /// worker can flush before a partition goes.
 public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendable {
-    private let topics: [String]
-    private let configuration: KafkaConsumer.Configuration
+    let topic: String
+    let configuration: KafkaConsumer.Configuration
     private let clusterName: String?
     private let continuesAfterLoss: Bool
-    private let stopping = Atomic<Bool>(false)
+    let waitsForTopic: Bool
+    let stopping = Atomic<Bool>(false)
+    let state = Mutex(State())
     private let rejoining = Atomic<Bool>(false)
-    private let state = Mutex(State())
     /// Set by `run` before the first poll; used by `commit` and `pause` from other threads afterwards.
     private let consumer = Mutex<KafkaConsumer?>(nil)
     private weak var host: (any SourceHost)?
     private var cluster = ""
 
-    private struct State {
+    struct State {
         var status = SourceStatus()
+        /// By the worker; partitions may wait for their topic's other partitions too.
         var paused: Set<PartitionID> = []
+        /// By the alignment.
+        var waiting: Set<PartitionID> = []
         var nextOffsets: [PartitionID: Int64] = [:]
     }
 
-    /// - Parameter clusterName: stands for the cluster's id where that is of no use (an embedded broker's is always the same).
+    // The poll thread's.
+    var alignment: PartitionAlignment?
+    /// Times that partitions have come to, and those of the same topic that others read.
+    var times: [PartitionID: Int64] = [:]
+    var otherTimes: [Int64?] = []
+    var partitionCount = 0
+    /// Assigned without a start from the store, before their first record.
+    var unpositioned: Set<PartitionID> = []
+    /// Assigned since the last poll.
+    var newcomers: Set<PartitionID> = []
+    /// Monotonic milliseconds.
+    var lastLookAround: Int64 = 0
+
+    /// - Parameters:
+    ///   - clusterName: stands for the cluster's id where that is of no use (an embedded broker's is always the same).
+    ///   - maximumDrift: how far a partition is read ahead of the topic's slowest one, milliseconds of record time; nil for
+    ///     any distance.
+    ///   - waitsForTopic: the topic is made by another stage.
     init(
-        topics: [String], configuration: KafkaConsumer.Configuration, clusterName: String?, continuesAfterLoss: Bool
+        topic: String, configuration: KafkaConsumer.Configuration, clusterName: String?, continuesAfterLoss: Bool,
+        maximumDrift: Int64?, waitsForTopic: Bool
     ) {
-        self.topics = topics
+        self.topic = topic
+        self.waitsForTopic = waitsForTopic
+        alignment = maximumDrift.map { PartitionAlignment(maximumDrift: $0) }
         self.configuration = configuration
         self.clusterName = clusterName
         self.continuesAfterLoss = continuesAfterLoss
@@ -55,13 +79,17 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
             self.consumer.withLock { $0 = nil }
         }
         cluster = try connect(consumer, host)
+        if waitsForTopic { waitForTopic(consumer, host) }
         if stopping.load(ordering: .relaxed) { return }
-        try consumer.subscribe(topics: topics, handler: self)
+        try consumer.subscribe(topics: [topic], handler: self)
         while !stopping.load(ordering: .relaxed), !rejoining.load(ordering: .relaxed) {
             let result = consumer.poll(maxMessages: 1000, timeoutMs: 100)
             for event in result.events { handle(event, consumer, host) }
+            startNewcomers()
             for batch in result.batches { deliver(batch, consumer, host) }
+            lookAround(consumer, host)
             reportEnds(consumer, host)
+            align(consumer)
         }
     }
 
@@ -94,6 +122,7 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
             state.status.isConnected = true
             if let last = batch.lastOffset { state.nextOffsets[partition] = last + 1 }
         }
+        noteTime(of: batch, partition)
         host.deliver(KafkaRecordBatch(partition: partition, batch: batch))
     }
 
@@ -163,6 +192,8 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
         guard let host else { return [:] }
         do {
             let starts = try host.assign(partitions.map(id))
+            newcomers.formUnion(partitions.map(id))
+            unpositioned.formUnion(partitions.map(id).filter { starts[$0] == nil })
             state.withLock { state in
                 for partition in partitions { state.nextOffsets[id(partition)] = starts[id(partition)] }
             }
@@ -184,11 +215,18 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
             for partition in partitions {
                 state.nextOffsets[id(partition)] = nil
                 state.status.lag[id(partition)] = nil
+                state.paused.remove(id(partition))
+                state.waiting.remove(id(partition))
             }
+        }
+        for partition in partitions {
+            times[id(partition)] = nil
+            unpositioned.remove(id(partition))
+            newcomers.remove(id(partition))
         }
     }
 
-    private func id(_ partition: KafkaPartition) -> PartitionID {
+    func id(_ partition: KafkaPartition) -> PartitionID {
         PartitionID(cluster: cluster, topic: partition.topic, partition: partition.partition)
     }
 
@@ -198,12 +236,22 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
 
     public func rejoin() { rejoining.store(true, ordering: .relaxed) }
 
-    public func pause(_ partitions: [PartitionID]) { change(partitions) { try $0.pause($1) } }
+    public func pause(_ partitions: [PartitionID]) {
+        state.withLock { $0.paused.formUnion(partitions) }
+        change(partitions) { try $0.pause($1) }
+    }
 
-    public func resume(_ partitions: [PartitionID]) { change(partitions) { try $0.resume($1) } }
+    /// What waits for other partitions goes on waiting.
+    public func resume(_ partitions: [PartitionID]) {
+        let ready = state.withLock { state in
+            state.paused.subtract(partitions)
+            return partitions.filter { !state.waiting.contains($0) }
+        }
+        change(ready) { try $0.resume($1) }
+    }
 
-    private func change(_ partitions: [PartitionID], _ body: (KafkaConsumer, [KafkaPartition]) throws -> Void) {
-        guard let consumer = consumer.withLock({ $0 }) else { return }
+    func change(_ partitions: [PartitionID], _ body: (KafkaConsumer, [KafkaPartition]) throws -> Void) {
+        guard !partitions.isEmpty, let consumer = consumer.withLock({ $0 }) else { return }
         let names = partitions.map { KafkaPartition(topic: $0.topic, partition: $0.partition) }
         do { try body(consumer, names) } catch { host?.log("kafka: \(error)") }
     }

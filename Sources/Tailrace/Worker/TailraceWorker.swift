@@ -3,6 +3,7 @@ public import Pipeline
 import Sampling
 import Storage
 import Synchronization
+public import TraceModel
 
 /// A worker process's pipeline with everything it needs: the store, the runner, metrics and health.
 public final class TailraceWorker: Sendable {
@@ -25,7 +26,10 @@ public final class TailraceWorker: Sendable {
     let options: Options
     let runner: PipelineRunner
     let configuration = Mutex(ConfigurationStatus())
+    private let keeper: StoreKeeper
     private let startedAt = WallClock.now()
+    /// Tells tools that the store is in use.
+    private let lock: FileLock
 
     /// - Parameter log: receives one line per event; callable from any thread.
     public init(plan: PipelinePlan, options: Options, log: @escaping @Sendable (String) -> Void) throws {
@@ -35,25 +39,37 @@ public final class TailraceWorker: Sendable {
         var environment = StageEnvironment(
             workingDirectory: ".", storeDirectory: storeDirectory, incarnation: incarnation, pipelineName: plan.name)
         environment.clusterName = options.clusterName
+        environment.configVersion = plan.configurationHash
         let settings = Self.workerSettings(plan, threads: options.threads)
         let layout = StoreLayout(root: storeDirectory)
         let store = try FileDeliveryStore(layout: layout, incarnation: incarnation)
+        lock = try WorkerLocks(layout: layout).acquire(incarnation)
+        keeper = StoreKeeper(StoreCollector(layout: layout, incarnation: incarnation), log: log)
         let pipelineName = plan.name
+        let configVersion = plan.configurationHash
         runner = try PipelineRunner(
             plan: plan, settings: settings, environment: environment, store: store,
             deadLetters: { worker in
                 DeadLetterSink(
-                    path: "\(layout.deadLetters)/\(incarnation)-\(worker).jsonl", pipeline: pipelineName)
+                    path: "\(layout.deadLetters)/\(incarnation)-\(worker).jsonl", pipeline: pipelineName,
+                    configVersion: configVersion)
             }, log: log)
     }
 
     /// The plan in force.
     public var plan: PipelinePlan { runner.plan }
 
-    public func start() throws { try runner.start() }
+    public func start() throws {
+        try runner.start()
+        try keeper.start()
+    }
 
     /// Drains: what is decided is stored and committed, the group is left. Blocks until done.
-    public func stop() { runner.stop() }
+    public func stop() {
+        keeper.stop()
+        runner.stop()
+        lock.release()
+    }
 
     /// Every source has ended by itself: files do, topics never.
     public var hasEnded: Bool { runner.hasEnded }
@@ -68,15 +84,20 @@ public final class TailraceWorker: Sendable {
     public func metrics() -> String {
         WorkerMetrics(
             pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt,
-            configuration: configuration.withLock { $0 }, configurationHash: plan.configurationHash
+            partitioning: runner.partitioning, configuration: configuration.withLock { $0 },
+            configurationHash: plan.configurationHash, removedFiles: keeper.removedFiles
         )
         .render()
     }
 
+    /// The windows that hold a trace now; waits up to 2 s for the worker's threads.
+    public func waiting(_ id: TraceID) -> [WaitingTrace] { runner.waiting(id) }
+
     public var health: WorkerHealth {
         WorkerHealth(
             failure: runner.failureMessage, dataLosses: runner.dataLosses, sources: runner.sourceStatuses,
-            degradation: runner.snapshots.flatMap(\.degradation), storeDirectory: storeDirectory)
+            degradation: runner.snapshots.flatMap(\.degradation), storeDirectory: storeDirectory,
+            partitioning: runner.partitioning, now: WallClock.now(), spillError: totals.gauges.spillError)
     }
 
     // MARK: -
@@ -127,9 +148,7 @@ public struct WorkerTotals: Sendable {
             flushes += snapshot.flushes
             for partition in snapshot.partitions {
                 counters.add(partition.counters)
-                gauges.openTraces += partition.gauges.openTraces
-                gauges.openSpans += partition.gauges.openSpans
-                gauges.windowBytes += partition.gauges.windowBytes
+                gauges.add(partition.gauges)
                 imbalance += partition.imbalance
             }
             for policy in snapshot.policies.flatMap(\.counters) where !policy.isSubpolicy {
@@ -149,7 +168,8 @@ public struct WorkerHealth: Sendable {
 
     init(
         failure: String?, dataLosses: [String], sources: [(name: String, status: SourceStatus)],
-        degradation: [DegradationStep], storeDirectory: String
+        degradation: [DegradationStep], storeDirectory: String,
+        partitioning: [(source: String, status: PartitioningStatus)], now: Int64, spillError: String? = nil
     ) {
         dependencies = sources.map { source in
             let detail = source.status.lastError ?? (source.status.isConnected ? "" : "not connected yet")
@@ -163,8 +183,17 @@ public struct WorkerHealth: Sendable {
         if let step = degradation.last(where: { $0.cause == .memory }) {
             dependencies.append(("memory", "degraded", step.detail))
         }
+        if let spillError { dependencies.append(("spill files", "degraded", spillError)) }
         if let failure { dependencies.append(("pipeline", "down", failure)) }
         for loss in dataLosses { dependencies.append(("log", "degraded", loss)) }
+        for (source, status) in partitioning where status.isSplit(now: now) {
+            dependencies.append(
+                (
+                    "partitioning of \(source)", "degraded",
+                    "\(status.splitTraces) of \(status.sampledTraces) sampled traces are in more than one partition and are "
+                        + "decided in pieces; \(PartitioningStatus.remedy(source: source))"
+                ))
+        }
         isReady = !dependencies.contains { $0.state == "down" }
     }
 

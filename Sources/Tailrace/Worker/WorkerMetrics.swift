@@ -8,8 +8,11 @@ struct WorkerMetrics {
     let sources: [(name: String, status: SourceStatus)]
     /// Milliseconds since the Unix epoch.
     let startedAt: Int64
+    let partitioning: [(source: String, status: PartitioningStatus)]
     let configuration: ConfigurationStatus
     let configurationHash: UInt32
+    /// Files of the store that nobody needed any more.
+    var removedFiles: UInt64 = 0
 
     func render() -> String {
         var text = MetricsText(constantLabels: [("pipeline", pipeline)])
@@ -179,12 +182,8 @@ struct WorkerMetrics {
 
     private func worker(_ totals: WorkerTotals, _ text: inout MetricsText) {
         text.gauge("tailrace_window_bytes", "Memory that holds undecided spans.", totals.gauges.windowBytes)
-        text.gauge(
-            "tailrace_decisions_remembered", "Decisions remembered for late spans.",
-            snapshots.flatMap(\.partitions).reduce(0) { $0 + $1.gauges.rememberedDecisions })
-        text.gauge(
-            "tailrace_decision_memory_bytes", "Memory of the remembered decisions.",
-            snapshots.flatMap(\.partitions).reduce(0) { $0 + $1.gauges.decisionBytes })
+        spill(totals.gauges, &text)
+        decisions(totals.gauges, &text)
         text.gauge(
             "tailrace_buffered_bytes", "Bytes waiting in sinks for the next flush.",
             snapshots.reduce(0) { $0 + $1.bufferedBytes })
@@ -195,6 +194,9 @@ struct WorkerMetrics {
         text.counter(
             "tailrace_flush_failures_total", "Attempts to publish that failed.",
             snapshots.reduce(0) { $0 + $1.failedFlushes })
+        text.counter(
+            "tailrace_store_removed_files_total", "Files removed from the store that nobody needed any more.",
+            removedFiles)
         text.header("tailrace_flush_seconds", "gauge", "Duration of the last flush, by worker thread.")
         for (index, snapshot) in snapshots.enumerated() {
             text.sample(
@@ -220,7 +222,62 @@ struct WorkerMetrics {
         for source in sources {
             text.sample("tailrace_source_connected", [("source", source.name)], source.status.isConnected ? 1 : 0)
         }
+        keys(&text)
         process(&text)
+    }
+
+    private func spill(_ gauges: SamplerGauges, _ text: inout MetricsText) {
+        text.gauge("tailrace_spill_bytes", "Undecided spans on disk.", gauges.spilledBytes)
+        text.gauge("tailrace_spill_files", "Open files that hold them.", gauges.spillFiles)
+        text.counter(
+            "tailrace_spill_written_bytes_total", "Bytes of spans that went to disk, for partitions owned now.",
+            gauges.spillWrittenBytes)
+        text.counter(
+            "tailrace_spill_reads_total", "Reads of spans on disk, for partitions owned now.", gauges.spillReads)
+        text.counter(
+            "tailrace_spill_failures_total", "Writes and reads of spans on disk that failed.", gauges.spillFailures)
+    }
+
+    private func decisions(_ gauges: SamplerGauges, _ text: inout MetricsText) {
+        text.header("tailrace_decisions_remembered", "gauge", "Decisions remembered for late spans.")
+        text.sample("tailrace_decisions_remembered", [("decision", "kept")], gauges.rememberedKept)
+        text.sample(
+            "tailrace_decisions_remembered", [("decision", "dropped")],
+            gauges.rememberedDecisions - gauges.rememberedKept)
+        text.gauge(
+            "tailrace_decision_memory_bytes", "Memory of the remembered decisions; part of the budget.",
+            gauges.decisionBytes)
+        text.header(
+            "tailrace_decision_horizon_seconds", "gauge", "How long decisions are remembered, in stream time.")
+        text.sample("tailrace_decision_horizon_seconds", [], Double(gauges.decisionHorizon) / 1000)
+        text.header(
+            "tailrace_decision_false_positive_rate", "gauge",
+            "Computed chance that a new trace is taken for one that was dropped: the highest of all partitions.")
+        text.sample("tailrace_decision_false_positive_rate", [], gauges.decisionFalsePositiveRate)
+    }
+
+    private func keys(_ text: inout MetricsText) {
+        text.header(
+            "tailrace_partitioning_sampled_traces_total", "counter",
+            "Traces that were checked for being in one partition, a sample of all.")
+        for (source, status) in partitioning {
+            text.sample("tailrace_partitioning_sampled_traces_total", [("source", source)], status.sampledTraces)
+        }
+        text.header(
+            "tailrace_partitioning_split_traces_total", "counter", "Those of them that were seen in two partitions.")
+        for (source, status) in partitioning {
+            text.sample("tailrace_partitioning_split_traces_total", [("source", source)], status.splitTraces)
+        }
+        text.header(
+            "tailrace_partitioning_record_keys_total", "counter", "Sightings of sampled traces by their record's key.")
+        for (source, status) in partitioning {
+            for (key, count) in [
+                ("none", status.recordsWithoutKey), ("trace_id", status.recordsKeyedByTraceID),
+                ("other", status.recordsWithOtherKey),
+            ] {
+                text.sample("tailrace_partitioning_record_keys_total", [("source", source), ("key", key)], count)
+            }
+        }
     }
 
     private func process(_ text: inout MetricsText) {

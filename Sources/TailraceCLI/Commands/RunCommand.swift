@@ -11,7 +11,7 @@ struct RunCommand: AsyncParsableCommand {
             SIGTERM drains: decided traces are stored, the watermark is committed, the group is left; exit code 0.
             SIGHUP and POST /admin/reload read the pipeline files again: changed stages are swapped, open traces stay; a file
             with mistakes changes nothing.
-            /metrics, /healthz and /readyz are served on --listen.
+            /metrics, /healthz, /readyz and /v1/decisions/{trace id} are served on --listen.
             Example: tailrace run pipelines/kafka-tail-sampling.yaml --store /var/lib/tailrace
             """)
 
@@ -35,8 +35,10 @@ struct RunCommand: AsyncParsableCommand {
             }
         }
         let reloading = Reloading(workers: workers, environment: ProcessEnvironment.variables, log: log)
+        let explainers = workers.map { Serving.explainer($0, store: nil) }
         let server = TailraceServer(
             configuration: TailraceServer.Configuration(host: address.host, port: address.port), store: nil,
+            explain: { try Serving.explain($0, explainers) },
             metrics: { workers.map { $0.metrics() }.joined() }, health: { Self.health(workers) },
             reload: reloading.reload)
         for worker in workers {

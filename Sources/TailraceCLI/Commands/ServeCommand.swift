@@ -1,6 +1,7 @@
 import ArgumentParser
 import Query
 import Server
+import Storage
 import Tailrace
 
 struct ServeCommand: AsyncParsableCommand {
@@ -15,8 +16,10 @@ struct ServeCommand: AsyncParsableCommand {
         let address = try ListenAddress(listen)
         let traces = Serving.store(store)
         let log = EventLog()
+        let explainer = TraceExplainer(layout: StoreLayout(root: store), store: traces)
         let server = TailraceServer(
             configuration: TailraceServer.Configuration(host: address.host, port: address.port), store: traces,
+            explain: { try explainer.explain($0) },
             metrics: { StoreMetrics.render(traces) }, health: { StoreMetrics.health(traces) })
         try await Serving.run(
             server, address: address,

@@ -59,8 +59,10 @@ struct UpCommand: AsyncParsableCommand {
         let traffic = try startTraffic(feed, log)
         let reloading = Reloading(
             workers: [worker], environment: environment(broker.bootstrapServers), log: log)
+        let explainer = Serving.explainer(worker, store: store)
         let server = TailraceServer(
             configuration: TailraceServer.Configuration(host: address.host, port: address.port), store: store,
+            explain: { try explainer.explain($0) },
             metrics: { worker.metrics() + StoreMetrics.render(store) }, health: { Serving.health(worker) },
             reload: reloading.reload)
 

@@ -5,6 +5,7 @@ import Server
 import ServiceLifecycle
 import Storage
 import Tailrace
+import TraceModel
 import UnixSignals
 
 extension StoreCatalog: SegmentCatalog {}
@@ -14,6 +15,25 @@ enum Serving {
     static func store(_ directory: String) -> TraceStore {
         let layout = StoreLayout(root: directory)
         return TraceStore(catalog: StoreCatalog(layout: layout), layout: layout)
+    }
+
+    /// Explains by a worker's store and its windows.
+    static func explainer(_ worker: TailraceWorker, store: TraceStore?) -> TraceExplainer {
+        TraceExplainer(layout: StoreLayout(root: worker.storeDirectory), store: store) { worker.waiting($0) }
+    }
+
+    /// The first explainer that knows the trace answers; each pipeline of a process may have a store of its own.
+    static func explain(_ id: TraceID, _ explainers: [TraceExplainer]) throws -> TraceExplanation {
+        var answers: [TraceExplanation] = []
+        for explainer in explainers {
+            let answer = try explainer.explain(id)
+            if answer.decision == .keep || answer.decision == .drop { return answer }
+            answers.append(answer)
+        }
+        guard let answer = answers.first(where: { $0.decision == .undecided }) ?? answers.first else {
+            throw CommandFailure("no pipeline runs")
+        }
+        return answer
     }
 
     static func health(_ worker: TailraceWorker) -> HealthReport {

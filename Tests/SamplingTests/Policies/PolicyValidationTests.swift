@@ -59,7 +59,7 @@ struct PolicyValidationTests {
             "not_sub_policy is one policy, not a list"),
         Mistake(
             "an unknown name in policy_order", composite.replacing("policy_order: [slow", with: "policy_order: [slwo"),
-            "p.yaml:14:25: error: policy \"c\": policy_order names \"slwo\", which is no sub-policy. Did you mean \"slow\"?"
+            "p.yaml:14:26: error: policy \"c\": policy_order names \"slwo\", which is no sub-policy. Did you mean \"slow\"?"
         ),
         Mistake(
             "an unknown name in rate_allocation", composite.replacing("{ policy: rest,", with: "{ policy: others,"),

@@ -33,14 +33,15 @@ final class SamplerDriver: SamplerOutput {
     init(
         _ settings: WindowSettings = WindowSettings(), policies: [any SamplingPolicy]? = nil,
         wantsDropped: Bool = false,
-        scrubbers: [any SpanScrubber] = []
+        scrubbers: [any SpanScrubber] = [], spillFiles: (any SpillFileSource)? = nil
     ) {
         let environment = StageEnvironment(
             workingDirectory: ".", storeDirectory: ".", incarnation: "test", pipelineName: "test")
         let context = SamplerContext(
             environment: environment, partition: Self.partition, scrubbers: scrubbers, policyVersion: 7)
         sampler = WindowSampler(
-            settings: settings, policies: policies ?? [AlwaysSamplePolicy(name: "all")], context: context)
+            settings: settings, policies: policies ?? [AlwaysSamplePolicy(name: "all")], context: context,
+            spillFiles: spillFiles)
         self.wantsDropped = wantsDropped
     }
 

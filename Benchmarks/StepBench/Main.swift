@@ -1,0 +1,29 @@
+import Glibc
+
+/// The steps of the Kafka comparison, each a process of its own. Run by Benchmarks/run.sh, which says what the figures are.
+@main
+struct Main {
+    static func main() throws {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        switch arguments.first {
+        case "decisions": DecisionBenchmarks.run()
+        case "restore" where arguments.count == 3:
+            let options = Array(arguments.dropFirst())
+            try RestoreBenchmarks.run(directory: options[0], decisions: Int(options[1]) ?? 1_000_000)
+        case "window" where arguments.count == 4:
+            let options = Array(arguments.dropFirst())
+            try SpillBenchmarks.run(buffer: options[0], directory: options[1], minutes: Int(options[2]) ?? 7)
+        case "traceql": try TraceQLBenchmarks.run()
+        case "produce" where arguments.count == 4: try KafkaBenchmarks.produce(Array(arguments.dropFirst()))
+        case "drain" where arguments.count == 3: try KafkaBenchmarks.drain(Array(arguments.dropFirst()))
+        case "watch" where arguments.count == 3: try KafkaBenchmarks.watch(Array(arguments.dropFirst()))
+        default:
+            print(
+                """
+                usage: StepBench produce BROKERS TOPIC SPANS | drain BROKERS TOPIC | watch PORT SPANS
+                       StepBench traceql | decisions | restore DIRECTORY DECISIONS | window memory-or-disk DIRECTORY MINUTES
+                """)
+            exit(2)
+        }
+    }
+}

@@ -1,0 +1,86 @@
+public import TraceModel
+
+/// Why a trace was kept or dropped, or why there is nothing to say: what `tailrace explain` and `/v1/decisions/{id}` answer.
+///
+/// `Codable` with the names of the API's JSON.
+public struct TraceExplanation: Sendable, Equatable, Codable {
+    public enum Verdict: String, Sendable, Codable {
+        case keep, drop
+        /// It waits in a window.
+        case undecided
+        case unknown
+    }
+
+    /// One decision: a pipeline with two samplers makes two.
+    public struct Decision: Sendable, Equatable, Codable {
+        public var decision: Verdict
+        /// Name of the policy that decided; empty where no policy matched. Null where an old file does not say.
+        public var policy: String?
+        /// Hash of the sampler's configuration that was in force.
+        public var policyVersion: UInt32
+        public var probability: Double
+        /// What closed the window: root, idle, max, limit, memory, shutdown.
+        public var trigger: String
+        /// One sentence for people.
+        public var reason: String
+        /// Stream time, milliseconds since the Unix epoch.
+        public var decidedAtUnixMilli: Int64
+        public var sampler: String
+        /// At the decision.
+        public var spans: UInt64
+        public var errors: UInt64
+        public var bytes: UInt64
+        public var durationNano: UInt64
+        /// After the decision, and followed it.
+        public var lateSpans: UInt64
+        public var cluster: String
+        public var topic: String
+        public var partition: Int32
+        /// Of the records that its spans came in; null where the log no longer knows.
+        public var firstOffset: Int64?
+        public var lastOffset: Int64?
+        /// Generation of the partition's owner; null where an old file does not say.
+        public var epoch: UInt64?
+        /// Files with the trace's spans, relative to the store; empty for a dropped trace.
+        public var segments: [String]
+        /// Where this is known from: a decision file, or a segment where the decision log no longer reaches back.
+        public var source: String
+    }
+
+    /// A trace that waits in a window of a running worker.
+    public struct Waiting: Sendable, Equatable, Codable {
+        public var sampler: String
+        public var cluster: String
+        public var topic: String
+        public var partition: Int32
+        public var spans: UInt64
+        public var errors: UInt64
+        public var bytes: UInt64
+        public var hasRoot: Bool
+        public var firstSeenUnixMilli: Int64
+        public var lastSeenUnixMilli: Int64
+        /// When the window closes if no more spans come, in stream time.
+        public var closesAtUnixMilli: Int64
+        /// The partition's stream time now.
+        public var streamTimeUnixMilli: Int64
+    }
+
+    /// What the decision log covers.
+    public struct Log: Sendable, Equatable, Codable {
+        public var earliestUnixMilli: Int64?
+        public var latestUnixMilli: Int64?
+        public var decisions: UInt64
+        public var files: Int
+    }
+
+    public var traceID: String
+    /// `keep` where any sampler kept it.
+    public var decision: Verdict
+    public var decisions: [Decision]
+    public var waiting: [Waiting]
+    public var log: Log
+    /// Whether running workers were asked for traces in their windows.
+    public var askedWorkers: Bool
+    /// Files that could not be read: something may be missing.
+    public var problems: [String]
+}

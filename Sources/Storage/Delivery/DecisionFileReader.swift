@@ -1,0 +1,150 @@
+import Pipeline
+import TraceModel
+
+/// Reads a decision file piece by piece, of either version: one group in memory at a time.
+///
+/// Damage is a `StoreError` with the byte at which it is. A value without mutable state.
+struct DecisionFileReader: Sendable {
+    /// One flush's decisions, as far as the header tells. In a file of version 1 each block counts as a group.
+    struct Group: Sendable, Equatable {
+        /// Nil in version 1, which does not say.
+        var header: DecisionFile.GroupHeader?
+        /// Bytes from the start of the file.
+        var offset: UInt64
+        var length: UInt64
+
+        var end: UInt64 { offset + length }
+
+        /// Whether a decision of `oldest` or later may be in it.
+        func reaches(_ oldest: Int64) -> Bool { header.map { $0.lastDecidedAt >= oldest } ?? true }
+    }
+
+    let path: String
+    /// Bytes that count.
+    let length: UInt64
+    let isLegacy: Bool
+    private let fileSystem: any FileSystem
+
+    /// - Parameter length: what a manifest vouches for; all of the file where nil.
+    init(path: String, length: UInt64? = nil, fileSystem: any FileSystem) throws {
+        self.path = path
+        self.fileSystem = fileSystem
+        let size = try fileSystem.size(path)
+        if let length, length > size { throw StoreError.truncated }
+        self.length = length ?? size
+        guard self.length > 0 else {
+            isLegacy = false
+            return
+        }
+        let start = try fileSystem.read(path, from: 0, count: DecisionFile.headerSize)
+        isLegacy = start.prefix(DecisionFile.magic.count) != DecisionFile.magic[...]
+        if !isLegacy { try DecisionFile.checkFileHeader(start) }
+    }
+
+    var firstGroupOffset: UInt64 { isLegacy || length == 0 ? 0 : UInt64(DecisionFile.headerSize) }
+
+    /// The group that starts at a byte; nil at the end.
+    func group(at offset: UInt64) throws -> Group? {
+        if offset >= length { return nil }
+        do {
+            return try isLegacy ? legacyGroup(at: offset) : modernGroup(at: offset)
+        } catch let error as StoreError {
+            throw StoreError.damaged("\(error) (at byte \(offset))")
+        }
+    }
+
+    private func modernGroup(at offset: UInt64) throws -> Group {
+        let header = try DecisionFile.decodeGroupHeader(read(offset, DecisionFile.groupHeaderSize)[...])
+        let size = UInt64(DecisionFile.groupHeaderSize) + UInt64(header.filterLength) + UInt64(header.blocksLength)
+        guard length - offset >= size else { throw StoreError.truncated }
+        return Group(header: header, offset: offset, length: size)
+    }
+
+    private func legacyGroup(at offset: UInt64) throws -> Group {
+        let size = try DecisionFile.legacyBlockLength(read(offset, DecisionFile.legacyHeaderSize))
+        let whole = UInt64(size) + UInt64(DecisionFile.legacyHeaderSize)
+        guard length - offset >= whole else { throw StoreError.truncated }
+        return Group(header: nil, offset: offset, length: whole)
+    }
+
+    /// Visits the groups in their order; reads their headers only.
+    ///
+    /// - Parameter offset: where to begin: the start, or the end of a group that was seen before.
+    func forEachGroup(from offset: UInt64? = nil, _ body: (Group) throws -> Void) throws {
+        var position = offset ?? firstGroupOffset
+        while let group = try group(at: position) {
+            try body(group)
+            position = group.end
+        }
+    }
+
+    /// False where the trace's decision is not in the group. Reads 32 bytes.
+    func mayContain(_ hash: UInt64, in group: Group) throws -> Bool {
+        guard let header = group.header else { return true }
+        let line = DecisionFilter.line(of: hash, count: Int(header.filterLength) / DecisionFilter.lineSize)
+        let offset = group.offset + UInt64(DecisionFile.groupHeaderSize) + UInt64(line * DecisionFilter.lineSize)
+        return DecisionFilter.mayContain(hash, line: try read(offset, DecisionFilter.lineSize))
+    }
+
+    /// Decisions of a group, all partitions' or one's.
+    func blocks(of group: Group, partition: PartitionID? = nil) throws -> [DecisionBlock] {
+        do {
+            guard let header = group.header else {
+                let block = try DecisionFile.decodeLegacyBlock(read(group.offset, Int(group.length)))
+                return partition == nil || partition == block.partition ? [block] : []
+            }
+            let start = group.offset + UInt64(DecisionFile.groupHeaderSize) + UInt64(header.filterLength)
+            let bytes = try read(start, Int(header.blocksLength))
+            return try DecisionFile.decodeBlocks(bytes[...], of: partition)
+        } catch let error as FileError {
+            throw error
+        } catch {
+            throw StoreError.damaged("\(error) (in the group at byte \(group.offset))")
+        }
+    }
+
+    /// Visits one partition's blocks of a group, without what only people want to know (sizes, durations, offsets). Reads the
+    /// headers of the other partitions' blocks only, and one block at a time.
+    func forEachBlockToRemember(in group: Group, of partition: PartitionID, _ body: (DecisionBlock) -> Void) throws {
+        guard let header = group.header else {
+            for block in try blocks(of: group, partition: partition) { body(block) }
+            return
+        }
+        let wanted = DecisionFile.partitionHash(partition)
+        var position = group.offset + UInt64(DecisionFile.groupHeaderSize) + UInt64(header.filterLength)
+        while position < group.end {
+            var start = ByteDecoder(try read(position, DecisionFile.blockHeaderSize))
+            let length = Int(try start.fixed(UInt32.self)) + DecisionFile.blockHeaderSize + DecisionFile.checksumSize
+            guard group.end - position >= UInt64(length) else { throw StoreError.truncated }
+            if try start.fixed(UInt64.self) == wanted {
+                let bytes = try read(position, length)
+                for block in try DecisionFile.decodeBlocks(bytes[...], of: partition, withDetails: false) {
+                    body(block)
+                }
+            }
+            position += UInt64(length)
+        }
+    }
+
+    /// Reads and checks every byte of a group.
+    func verify(_ group: Group) throws -> [DecisionBlock] {
+        let blocks = try blocks(of: group)
+        guard let header = group.header else { return blocks }
+        let filter = try read(group.offset + UInt64(DecisionFile.groupHeaderSize), Int(header.filterLength))
+        guard Checksum.of(filter) == header.filterChecksum else {
+            throw StoreError.damaged("a filter's checksum does not match (in the group at byte \(group.offset))")
+        }
+        guard blocks.count == Int(header.blockCount),
+            blocks.reduce(0, { $0 + $1.records.count }) == Int(header.recordCount)
+        else {
+            throw StoreError.damaged("a group has other decisions than its header says (at byte \(group.offset))")
+        }
+        return blocks
+    }
+
+    private func read(_ offset: UInt64, _ count: Int) throws -> [UInt8] {
+        let bytes = try fileSystem.read(path, from: offset, count: count)
+        guard bytes.count == count else { throw StoreError.truncated }
+        return bytes
+    }
+}

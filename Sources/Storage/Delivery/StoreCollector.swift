@@ -1,0 +1,86 @@
+import Synchronization
+
+/// Removes from a store what nobody needs: old manifests, epochs, decision files, what crashes left. `GarbagePlan` says what
+/// that is.
+///
+/// A file goes only after it was seen unneeded for a grace time by this collector, so that whoever was about to read or name
+/// it has done so. Each removal stands for itself: a crash between two leaves a store that is as good as before. Thread-safe.
+public final class StoreCollector: Sendable {
+    public struct Settings: Sendable {
+        /// Milliseconds for which a file must have been unneeded.
+        public var grace: Int64 = 3_600_000
+        /// Decisions stay this long for people to read, even when no sampler needs them any more; milliseconds of the wall
+        /// clock against stream time.
+        public var decisionRetention: Int64 = 86_400_000
+
+        public init() {}
+    }
+
+    /// What one run did.
+    public struct Outcome: Sendable, Equatable {
+        public var removedFiles = 0
+        /// Unneeded files whose grace has not ended.
+        public var waitingFiles = 0
+        /// Why nothing was removed; nil when all could be read.
+        public var problem: String?
+
+        public init() {}
+    }
+
+    private struct State {
+        var inventory = StoreInventory()
+        /// When each unneeded file was first seen to be, milliseconds.
+        var firstSeen: [String: Int64] = [:]
+    }
+
+    private let layout: StoreLayout
+    private let incarnation: String
+    private let fileSystem: any FileSystem
+    private let settings: Settings
+    private let state = Mutex(State())
+
+    /// - Parameter incarnation: of this process; its own files are its to remove, except those it may still name.
+    public init(
+        layout: StoreLayout, incarnation: String, settings: Settings = Settings(),
+        fileSystem: any FileSystem = LocalFileSystem()
+    ) {
+        self.layout = layout
+        self.incarnation = incarnation
+        self.settings = settings
+        self.fileSystem = fileSystem
+    }
+
+    /// Looks at the store, and removes what has been unneeded for long enough.
+    ///
+    /// - Parameter now: milliseconds since the Unix epoch.
+    /// - Throws: at the first directory that cannot be listed or file that cannot be removed; the rest waits for the next run.
+    public func collect(now: Int64) throws -> Outcome {
+        try state.withLock { state in
+            try state.inventory.load(layout, fileSystem)
+            let plan = GarbagePlan(
+                state.inventory, own: incarnation, oldestDecision: now - settings.decisionRetention)
+            var outcome = Outcome()
+            outcome.problem = state.inventory.problem
+            let manifests = plan.manifests.map {
+                ("manifests/\($0.chain)/\(FileDeliveryStore.manifestName($0.sequence))", $0)
+            }
+            let unneeded = Set(manifests.map(\.0) + plan.files)
+            state.firstSeen = state.firstSeen.filter { unneeded.contains($0.key) }
+            for path in unneeded where state.firstSeen[path] == nil { state.firstSeen[path] = now }
+            func isDue(_ path: String) -> Bool { now - (state.firstSeen[path] ?? now) >= settings.grace }
+
+            for (path, key) in manifests where isDue(path) {
+                try fileSystem.remove(layout.path(path))
+                state.inventory.forget(key)
+                outcome.removedFiles += 1
+            }
+            for path in plan.files where isDue(path) {
+                try fileSystem.remove(layout.path(path))
+                outcome.removedFiles += 1
+            }
+            outcome.waitingFiles = unneeded.count - outcome.removedFiles
+            for path in plan.directories { try fileSystem.removeEmptyDirectory(layout.path(path)) }
+            return outcome
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import BrokerTestSupport
+import Kafka
+import Testing
+
+@Suite("pausing")
+struct PauseTests {
+    @Test(
+        "a partition that was paused when it went delivers again once it is resumed as it comes back",
+        arguments: TestCluster.available)
+    func comesBack(_ test: TestCluster) throws {
+        let cluster = try test.start()
+        let topic = try cluster.makeTopic(partitions: 1)
+        try cluster.fill(topic, partitions: 1, count: 20)
+        let partition = KafkaPartition(topic: topic, partition: 0)
+        let consumer = try cluster.makeConsumer(group: uniqueName("group"))
+        defer { consumer.close() }
+        try consumer.assign([partition: 0])
+        #expect(eventually { count(consumer) > 0 })
+        try consumer.pause([partition])
+        try consumer.assign([:])
+        _ = consumer.poll(maxMessages: 100, timeoutMs: 100)
+        try consumer.assign([partition: 0])
+        // Some versions of librdkafka remember the pause; which is why nobody may rely on either.
+        let remembered = !eventually(within: 1500) { count(consumer) > 0 }
+        print("librdkafka \(remembered ? "remembers" : "forgets") that a partition was paused when it comes back")
+        if remembered {
+            try consumer.resume([partition])
+            #expect(eventually { count(consumer) > 0 })
+        }
+    }
+
+    private func count(_ consumer: KafkaConsumer) -> Int {
+        consumer.poll(maxMessages: 100, timeoutMs: 50).batches.reduce(0) { sum, batch in
+            defer { batch.destroy() }
+            return sum + batch.count
+        }
+    }
+}
