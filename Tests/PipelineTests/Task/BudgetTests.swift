@@ -33,6 +33,7 @@ struct BudgetTests {
         func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], worker: Int) {
             state.withLock { $0.paused.append(isPaused) }
         }
+        func fenced(_ partitions: [PartitionID]) {}
         func failed(_ error: any Error) { state.withLock { $0.failures.append(String(describing: error)) } }
         func log(_ message: String) {}
     }
@@ -86,7 +87,7 @@ struct BudgetTests {
             settings.memoryBudget = 1000
             let store = NoStore()
             core = WorkerCore(
-                index: 0, settings: settings,
+                index: 0, plan: plan, settings: settings,
                 environment: StageEnvironment(
                     workingDirectory: ".", storeDirectory: ".", incarnation: "w", pipelineName: "budget"),
                 sinks: WorkerSinks(sinks: [:], deadLetters: NoSink()), store: store, control: control, writer: store,
