@@ -213,11 +213,11 @@ package final class WorkerCore {
         let budget = max(share / 4, share - tasks.values.reduce(0) { $0 + $1.task.decisionBytes })
         let buffered = sinks.bufferedBytes
         #if TAILRACE_MUTATIONS
-            let isOver = ProtocolMutation.active != .budgetIgnored && windows + buffered > budget && windows > 0
+            let mustShrink = ProtocolMutation.active != .budgetIgnored && windows + buffered > budget
         #else
-            let isOver = windows + buffered > budget && windows > 0
+            let mustShrink = windows + buffered > budget
         #endif
-        if isOver {
+        if mustShrink, windows > 0 {
             let target = max(0, budget * 9 / 10 - buffered)
             for owned in tasks.values {
                 owned.task.shrink(toBytes: Int(Double(target) * Double(owned.task.windowBytes) / Double(windows)))
@@ -427,6 +427,7 @@ package final class WorkerCore {
         } else {
             // Rows of lost partitions leave the sinks' buffers with a group that does not name the partition: they stay
             // invisible, also when the partition comes back to this worker with a new epoch.
+            noteProgress(at: time)
             #if TAILRACE_MUTATIONS
                 if ProtocolMutation.active == .rowsOfOldEpochKept {
                     removeTasks(revocation.partitions)
@@ -434,7 +435,6 @@ package final class WorkerCore {
                     return [:]
                 }
             #endif
-            noteProgress(at: time)
             if let group = takeHeldGroup() ?? makeGroup() {
                 publish(group)
                 return nil

@@ -1,4 +1,5 @@
 import OTLP
+import TraceModel
 
 /// Gives a sampler its spans in the order of their time, where the log's order is another: in an internal topic records of
 /// outer partitions follow one another that were read at different moments of a backlog.
@@ -86,6 +87,11 @@ final class TimeOrderedSampler: Sampler {
     func reconfigure(_ settings: StageSettings, _ context: SamplerContext) throws -> Bool {
         try sampler.reconfigure(settings, context)
     }
+
+    /// A trace of which everything is still held is not known to the sampler yet.
+    func openTrace(_ id: TraceID) -> OpenTrace? { sampler.openTrace(id) }
+
+    var failure: (any Error)? { sampler.failure }
 
     var decisionHorizon: Int64 { sampler.decisionHorizon }
 

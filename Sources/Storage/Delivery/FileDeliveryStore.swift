@@ -103,6 +103,14 @@ public final class FileDeliveryStore: DeliveryStore {
         }
     }
 
+    private func readEpochIfPresent(_ path: String) throws -> Epoch? {
+        do {
+            return try readEpoch(path)
+        } catch let error as FileError where error.code == ENOENT {
+            return nil
+        }
+    }
+
     private typealias FoundEntry = (entry: TaskEntry, position: Epoch.ManifestPosition)
 
     /// The newest undamaged entry of a partition that its owner of this epoch published, or what that owner took over.
@@ -113,8 +121,10 @@ public final class FileDeliveryStore: DeliveryStore {
         var number = epoch.number - 1
         let oldest = max(1, epoch.parent?.epoch ?? 1)
         while number >= oldest {
-            let path = directory + "/" + Self.padded(number)
-            if let own = try lastOwnEntry(of: partition, epoch: readEpoch(path)) {
+            // Epochs that nobody needs any more are removed, long after their owners could have published.
+            if let predecessor = try readEpochIfPresent(directory + "/" + Self.padded(number)),
+                let own = try lastOwnEntry(of: partition, epoch: predecessor)
+            {
                 if number > oldest || own.position.sequence >= epoch.parent?.sequence ?? 0 { return own }
             }
             number -= 1
@@ -149,6 +159,8 @@ public final class FileDeliveryStore: DeliveryStore {
 
     /// Nil for a damaged or missing manifest: a torn write before the rename leaves none, but disks fail. A disk that does
     /// not answer at present is no reason to go back to an older one.
+    ///
+    /// - Throws: also for one that a newer program wrote. To go back to one before it would store everything since then twice.
     private func readManifest(chain: String, name: String) throws -> Manifest? {
         let path = layout.manifests + "/" + chain + "/" + name
         let bytes: [UInt8]

@@ -13,8 +13,8 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     private let continuesAfterLoss: Bool
     let waitsForTopic: Bool
     let stopping = Atomic<Bool>(false)
-    let state = Mutex(State())
     private let rejoining = Atomic<Bool>(false)
+    let state = Mutex(State())
     /// Set by `run` before the first poll; used by `commit` and `pause` from other threads afterwards.
     private let consumer = Mutex<KafkaConsumer?>(nil)
     private weak var host: (any SourceHost)?
@@ -234,12 +234,12 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
 
     public func stop() { stopping.store(true, ordering: .relaxed) }
 
-    public func rejoin() { rejoining.store(true, ordering: .relaxed) }
-
     public func pause(_ partitions: [PartitionID]) {
         state.withLock { $0.paused.formUnion(partitions) }
         change(partitions) { try $0.pause($1) }
     }
+
+    public func rejoin() { rejoining.store(true, ordering: .relaxed) }
 
     /// What waits for other partitions goes on waiting.
     public func resume(_ partitions: [PartitionID]) {
