@@ -21,8 +21,6 @@ public final class FileDeliveryStore: DeliveryStore {
         var decisionLength: UInt64 = 0
         var firstDecidedAt: Int64 = .max
         var lastDecidedAt: Int64 = .min
-        /// Under which epoch the partitions' blocks in the present decision file were written.
-        var epochs: [PartitionID: UInt64] = [:]
     }
 
     /// A manifest whose rename was begun and not seen to succeed. Readers may have seen it: from then on it must not change,
@@ -175,6 +173,7 @@ public final class FileDeliveryStore: DeliveryStore {
         do throws(StoreError) {
             return try Manifest.decode(bytes)
         } catch {
+            // To go back to one before a newer program's would store everything since then twice.
             if case .newer = error { throw StageError("manifest \(path): \(error)") }
             return nil
         }
@@ -191,7 +190,11 @@ public final class FileDeliveryStore: DeliveryStore {
                     guard group.reaches(oldest) else { return }
                     try reader.forEachBlockToRemember(in: group, of: entry.partition) { block in
                         // What the same process decided after it had lost the partition does not count.
-                        guard file.epoch == 0 || block.epoch == 0 || block.epoch == file.epoch else { return }
+                        var isOfEpoch = file.epoch == 0 || block.epoch == 0 || block.epoch == file.epoch
+                        #if TAILRACE_MUTATIONS
+                            if ProtocolMutation.active == .decisionFileKeptAcrossEpochs { isOfEpoch = true }
+                        #endif
+                        guard isOfEpoch else { return }
                         body(block.sampler, block.records.filter { $0.decidedAt >= oldest })
                     }
                 }
@@ -303,19 +306,9 @@ public final class FileDeliveryStore: DeliveryStore {
     ) throws -> [TaskEntry] {
         var group = DecisionGroup(sequence: chain.sequence + 1, blocks: [])
         var partitions: Set<PartitionID> = []
-        // A partition that came back under a new epoch must not vouch for what was written under the old one after it was
-        // fenced, so its decisions go to a new file.
-        #if TAILRACE_MUTATIONS
-            let isBack =
-                ProtocolMutation.active == .decisionFileKeptAcrossEpochs
-                ? false : tasks.contains { chain.epochs[$0.entry.partition] ?? $0.entry.epoch != $0.entry.epoch }
-        #else
-            let isBack = tasks.contains { chain.epochs[$0.entry.partition] ?? $0.entry.epoch != $0.entry.epoch }
-        #endif
-        if isBack || chain.decisionLength >= Self.maximumDecisionFile
+        if chain.decisionLength >= Self.maximumDecisionFile
             || chain.firstDecidedAt != .max && chain.lastDecidedAt - chain.firstDecidedAt > Self.maximumDecisionSpan
         {
-            chain.epochs = [:]
             chain.decisionFile += 1
             chain.decisionLength = 0
             chain.firstDecidedAt = .max
@@ -324,7 +317,6 @@ public final class FileDeliveryStore: DeliveryStore {
         for task in tasks {
             for lane in task.decisions where !lane.isEmpty {
                 partitions.insert(task.entry.partition)
-                chain.epochs[task.entry.partition] = task.entry.epoch
                 for record in lane.records {
                     chain.firstDecidedAt = min(chain.firstDecidedAt, record.decidedAt)
                     chain.lastDecidedAt = max(chain.lastDecidedAt, record.decidedAt)

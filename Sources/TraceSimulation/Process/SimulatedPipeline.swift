@@ -32,7 +32,7 @@ enum SimulatedPipeline {
               sample:
                 kind: tail_sampler
                 from: spans
-                window: { max: \(window.max)ms, settle: \(window.settle)ms, idle: \(window.idle)ms, tick: \(window.tick)ms }
+                window: { max: \(window.max)ms, settle: \(window.settle)ms, idle: \(window.idle)ms, tick: \(window.tick)ms, spill: never }
                 decision_horizon: \(window.horizon)ms
                 policies:
                   - { name: errors, type: status_code, status_code: { status_codes: [ERROR] } }

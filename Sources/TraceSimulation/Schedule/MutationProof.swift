@@ -13,7 +13,9 @@ package enum MutationProof {
 
     /// Where bugs that few seeds find were found last: looked at first, to save time. All the others follow.
     private static let likelySeeds: [String: UInt64] = [
-        "failedRenameForgotten": 102
+        "foundDirectoryNotSynced": 102, "failedRenameForgotten": 102, "epochNotCheckedAfterRename": 620,
+        "epochNotExclusive": 68, "decisionFileKeptAcrossEpochs": 267, "fencedOwnerGoesOn": 306,
+        "streamTimeNotRestored": 205,
     ]
 
     /// - Returns: the first world that finds the bug, with what it found; nil where none of the seeds does.
