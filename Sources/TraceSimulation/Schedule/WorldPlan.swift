@@ -44,9 +44,8 @@ package struct WorldPlan: Sendable {
     package var diskLatency: Int64
     package var faults: [Fault]
 
-    /// How often workers take over another policy file while they run. Not yet: a sampler that is told other policies forgets
-    /// its decisions until `WindowSampler.reconfigure` is there (I7 finds it at once with 4 here).
-    static let reloadWeight = 0
+    /// How often workers take over another policy file while they run.
+    static let reloadWeight = 4
     /// Longer than any silence between two records of a world, milliseconds.
     static let noIdleClock: Int64 = 40_000
     /// Milliseconds since the Unix epoch when the world begins.
