@@ -2,7 +2,7 @@
 ///
 /// A partition that has something left to read holds stream time at its own; one that was read to its end holds it only at
 /// the moment when this was true. While a partition was never heard of, time stands still. (Kafka Streams and Flink call such
-/// a time the minimum of the inputs' watermarks; docs/decisions/010.)
+/// a time the minimum of the inputs' watermarks; docs/decisions/011.)
 ///
 /// A pure state machine. It forgets nothing and is never saved: a replay reads the same reports again.
 package struct RepartitionClock {

@@ -43,9 +43,12 @@ struct TierSampling {
             items.append(PrioritySampling.Item(priority: member.uniform / member.importance, cost: member.cost))
             itemMembers.append(index)
         }
-        // What the oversize traces took or left, without starving the others. Whole numbers keep the sums exact; the fraction
-        // stays in the caller's balance.
-        let room = (max(capacity - oversizeCost, (capacity - share) / 2) + 1e-9).rounded(.down)
+        // What the oversize traces took or left, without starving the others: the largest of them must still fit with room to
+        // spare, since no weight makes up for a trace that could not be kept at all. Whole numbers keep the sums exact; the
+        // fraction stays in the caller's balance.
+        let largest = items.reduce(0) { max($0, $1.cost) }
+        let least = min(capacity - share, max((capacity - share) / 2, largest / 0.75))
+        let room = (max(capacity - oversizeCost, least) + 1e-9).rounded(.down)
         let used = priority.sample(items, capacity: room, thresholds: &thresholds)
         for (item, index) in itemMembers.enumerated() {
             members[index].isKept = items[item].priority < thresholds[item]
