@@ -32,13 +32,11 @@ struct GarbagePlan {
         }
         let accepted = Accepted(inventory)
         let needed = Self.neededManifests(inventory)
-        let present = Set(inventory.segments)
 
         var kept: [StoreInventory.ManifestFacts] = []
         for (key, facts) in inventory.manifests {
-            let showsRows =
-                facts.segments.contains { present.contains($0) }
-                && facts.owners.contains { accepted.accepts($0, in: key) }
+            // Also where a segment is missing: the manifest is the evidence that something was lost.
+            let showsRows = !facts.segments.isEmpty && facts.owners.contains { accepted.accepts($0, in: key) }
             if showsRows || needed.contains(key) || !isMine(Self.incarnation(ofChain: key.chain)) {
                 kept.append(facts)
             } else {
