@@ -1,4 +1,4 @@
-public import TraceModel
+import TraceModel
 
 /// Finds the spans of an OTLP `ExportTraceServiceRequest` in its protobuf bytes, in place: no message objects, no copies,
 /// no allocation in steady state.

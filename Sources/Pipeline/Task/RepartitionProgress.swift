@@ -1,4 +1,4 @@
-package import OTLP
+import OTLP
 
 /// How far partitions of an outer topic have been repartitioned: what a repartition stage tells the readers of the internal
 /// topic, in a record of its own to each of its partitions.

@@ -16,7 +16,7 @@ extension TraceExplanation {
         let word = decision.decision == .keep ? "kept" : "dropped"
         var rows = [("why", decision.reason)]
         rows.append(("policy", policy(decision)))
-        rows.append(("probability", "\(decision.probability)"))
+        rows.append(("probability", GanttRenderer.probability(decision.probability)))
         rows.append(("trigger", decision.trigger))
         rows.append(("decided at", time(decision.decidedAtUnixMilli) + " (stream time)"))
         if !decision.sampler.isEmpty { rows.append(("sampler", decision.sampler)) }

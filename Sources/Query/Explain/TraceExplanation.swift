@@ -1,4 +1,4 @@
-public import TraceModel
+import TraceModel
 
 /// Why a trace was kept or dropped, or why there is nothing to say: what `tailrace explain` and `/v1/decisions/{id}` answer.
 ///

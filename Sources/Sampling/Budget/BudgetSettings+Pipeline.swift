@@ -1,4 +1,4 @@
-public import Pipeline
+import Pipeline
 
 extension BudgetSettings {
     /// The budgets that a checked `tail_sampler` declares, by the policies' names.

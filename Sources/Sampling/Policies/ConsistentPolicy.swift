@@ -1,4 +1,4 @@
-public import TraceModel
+import TraceModel
 
 /// `probabilistic` in the modes of OpenTelemetry's consistent sampling: keeps a trace when its 56 random bits are not below
 /// a threshold, so that samplers with different shares keep subsets of each other's traces.

@@ -1,4 +1,4 @@
-public import TraceModel
+import TraceModel
 
 /// `probabilistic`: keeps a share of all traces by a hash of their id, the same traces as the Collector would.
 ///

@@ -1,5 +1,5 @@
 import Glibc
-public import Pipeline
+import Pipeline
 
 /// Checks a store: manifests against each other, against segments and decision files with every checksum, owners, files
 /// that nobody names, and the offsets of the log.

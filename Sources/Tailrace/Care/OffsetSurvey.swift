@@ -1,5 +1,5 @@
 import Kafka
-public import Pipeline
+import Pipeline
 public import Storage
 
 /// Asks a cluster for the offsets that a store is checked against. Joins no group.

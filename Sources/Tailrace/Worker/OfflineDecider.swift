@@ -1,5 +1,5 @@
 public import OTLP
-public import Pipeline
+import Pipeline
 
 /// Runs a pipeline's stages up to its sampler on recorded spans, without source, sinks, files or clock.
 public final class OfflineDecider {
