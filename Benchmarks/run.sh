@@ -4,11 +4,11 @@
 #   Benchmarks/run.sh            scanner, window, decisions and segments from memory (ordo-one/benchmark); no broker needed
 #   Benchmarks/run.sh --kafka    also Kafka → pipeline → segments beside the raw drain of the same topic, on a real broker
 #
-# Environment: BENCH_RUNS (3) runs of drain and pipeline, of which medians are printed; BENCH_SPANS (2000000) in the topic.
+# Environment: BENCH_RUNS (3) runs of drain and pipeline, of which medians are printed; BENCH_SPANS (4000000) in the topic.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 runs="${BENCH_RUNS:-3}"
-wanted="${BENCH_SPANS:-2000000}"
+wanted="${BENCH_SPANS:-4000000}"
 work="$(mktemp -d)"
 trap 'kill -9 ${broker:-} ${worker:-} 2>/dev/null || true; rm -rf "$work"' EXIT
 echo "machine: $(nproc) cores, $(sed -nE 's/^model name\s*: //p' /proc/cpuinfo | head -n 1), $(awk '/MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo), load $(cut -d' ' -f1 /proc/loadavg)"

@@ -79,12 +79,21 @@ public final class KafkaMessageBatch: @unchecked Sendable {
         return headers
     }
 
+    /// Everything about one message, with one look at the list; the view's pointers are valid until `destroy()`.
+    public func message(_ index: Int) -> KafkaMessageView {
+        let pointer = messages[index]
+        var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
+        let timestamp = rd_kafka_message_timestamp(pointer, &type)
+        let message = pointer.pointee
+        return KafkaMessageView(
+            offset: message.offset, timestampMs: timestamp, isLogAppendTime: type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME,
+            key: message.key.map { UnsafeRawBufferPointer(start: $0, count: message.key_len) },
+            payload: UnsafeRawBufferPointer(start: message.payload, count: message.payload == nil ? 0 : message.len))
+    }
+
     /// Calls `body` with everything about one message; the view's pointers are valid until `destroy()`.
     public func withMessage<R>(_ index: Int, _ body: (KafkaMessageView) throws -> R) rethrows -> R {
-        try body(
-            KafkaMessageView(
-                offset: offset(index), timestampMs: timestampMs(index), isLogAppendTime: isLogAppendTime(index),
-                key: key(index), payload: payload(index)))
+        try body(message(index))
     }
 
     /// Gives the messages back to librdkafka. Calling it again does nothing.

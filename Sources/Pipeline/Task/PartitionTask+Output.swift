@@ -52,30 +52,25 @@ extension PartitionTask {
     }
 
     func emit(_ trace: KeptTrace, from stage: Int) {
-        observer?.kept(trace, stage: taskPlan.plan.stages[stage].name)
+        observer?.kept(trace, stage: stages.routes[stage]?.name ?? "")
         send(trace, from: stage)
     }
 
     private func send(_ trace: KeptTrace, from stage: Int) {
-        let plan = taskPlan.plan
-        for (port, output) in plan.stages[stage].definition.outputs.enumerated() where output.type == .traces {
-            for consumer in plan.stages[stage].consumers[port] {
-                if let traceStage = stages.traceStages[consumer] {
-                    var trace = trace
-                    if traceStage.process(&trace) { send(trace, from: consumer) }
-                } else {
-                    write(consumer) { try $0.write(trace) }
-                }
+        for consumer in stages.routes[stage]?.traceConsumers ?? [] {
+            if let traceStage = stages.traceStages[consumer] {
+                var trace = trace
+                if traceStage.process(&trace) { send(trace, from: consumer) }
+            } else {
+                write(consumer) { try $0.write(trace) }
             }
         }
     }
 
     func emit(_ dropped: DroppedTrace, from stage: Int) {
-        let plan = taskPlan.plan
-        observer?.dropped(dropped, stage: plan.stages[stage].name)
-        for (port, output) in plan.stages[stage].definition.outputs.enumerated() where output.type == .summaries {
-            for consumer in plan.stages[stage].consumers[port] { write(consumer) { try $0.write(dropped) } }
-        }
+        guard let route = stages.routes[stage] else { return }
+        observer?.dropped(dropped, stage: route.name)
+        for consumer in route.summaryConsumers { write(consumer) { try $0.write(dropped) } }
     }
 
     func reject(_ record: SourceRecord, _ problem: Problem) {
@@ -108,15 +103,9 @@ extension PartitionTask {
         #endif
         counters.rejectedByReason[rejected.code, default: 0] += UInt64(rejected.spanCount)
         observer?.rejected(rejected)
-        let plan = taskPlan.plan
-        var isRead = false
-        for (port, output) in plan.stages[stage].definition.outputs.enumerated() where output.type == .rejects {
-            for consumer in plan.stages[stage].consumers[port] {
-                isRead = true
-                write(consumer) { try $0.write(rejected) }
-            }
-        }
-        if !isRead {
+        let consumers = stages.routes[stage]?.rejectConsumers ?? []
+        for consumer in consumers { write(consumer) { try $0.write(rejected) } }
+        if consumers.isEmpty {
             do { try sinks.deadLetters.write(rejected) } catch { failure = failure ?? error }
         }
     }

@@ -251,8 +251,7 @@ package final class PartitionTask {
     }
 
     private func dispatch(_ record: SourceRecord, _ context: RecordContext, isReplayed: Bool, now: Int64) {
-        let first = taskPlan.plan.stages[taskPlan.source]
-        guard let port = first.definition.outputs.firstIndex(where: { !$0.isSide }) else { return }
+        guard let source = stages.routes[taskPlan.source] else { return }
         if !isReplayed { counters.received += UInt64(batch.count) }
         settings.partitioningCheck?.observe(batch.heads, key: record.key, of: partition, now: now)
         selection.removeAll(keepingCapacity: true)
@@ -268,10 +267,10 @@ package final class PartitionTask {
                 }
             }
         }
-        send(selection, to: first.consumers[port], isReplayed: isReplayed)
-        for stage in taskPlan.stages where !inputs[stage].isEmpty {
-            run(stage, batch(before: stage), record, context, isReplayed: isReplayed)
-            inputs[stage].removeAll(keepingCapacity: true)
+        send(selection, to: source.mainConsumers, isReplayed: isReplayed)
+        for route in stages.order where !inputs[route.stage].isEmpty {
+            run(route, batch(before: route.stage), record, context, isReplayed: isReplayed)
+            inputs[route.stage].removeAll(keepingCapacity: true)
         }
         if !scrubbed.isEmpty { scrubbed.removeAll(keepingCapacity: true) }
     }
@@ -305,28 +304,28 @@ package final class PartitionTask {
     }
 
     private func run(
-        _ stage: Int, _ current: SpanBatch, _ record: SourceRecord, _ context: RecordContext, isReplayed: Bool
+        _ route: StageRoute, _ current: SpanBatch, _ record: SourceRecord, _ context: RecordContext, isReplayed: Bool
     ) {
-        let plan = taskPlan.plan
-        if let lane = lanes.first(where: { $0.stage == stage }) {
+        let stage = route.stage
+        switch route.action {
+        case .sampler:
+            guard let lane = lanes.first(where: { $0.stage == stage }) else { return }
             take(lane, current, context, isReplayed: isReplayed, offset: record.offset, stage: stage)
-        } else if let scrubber = stages.scrubbers[stage] {
-            if taskPlan.eagerScrubbers.contains(stage) {
-                scrub(stage, scrubber, current, record, isReplayed: isReplayed)
-            }
-            send(inputs[stage], to: plan.stages[stage].consumers[0], isReplayed: isReplayed)
-        } else if stages.filters[stage] != nil {
-            filter(stage, current, record, context, isReplayed: isReplayed)
-        } else if plan.stages[stage].role == .sink, !isReplayed {
-            forward(inputs[stage], of: current, to: stage, context)
+        case .scrubber(let scrubber, let isEager):
+            if isEager { scrub(route, scrubber, current, record, isReplayed: isReplayed) }
+            send(inputs[stage], to: route.spanConsumers[0], isReplayed: isReplayed)
+        case .filter: filter(route, current, record, context, isReplayed: isReplayed)
+        case .sink: if !isReplayed { forward(inputs[stage], of: current, to: stage, context) }
+        case .none: break
         }
     }
 
     /// Scrubs all spans of the batch for the stages behind. A span that cannot be scrubbed goes to the dead letters: nobody
     /// behind this stage would do it.
     private func scrub(
-        _ stage: Int, _ scrubber: any SpanScrubber, _ batch: SpanBatch, _ record: SourceRecord, isReplayed: Bool
+        _ route: StageRoute, _ scrubber: any SpanScrubber, _ batch: SpanBatch, _ record: SourceRecord, isReplayed: Bool
     ) {
+        let stage = route.stage
         let rewritten = rewriter.rewrite(batch, with: scrubber)
         scrubbed[stage] = rewritten
         let isWhole = rewritten?.count == batch.count
@@ -335,7 +334,7 @@ package final class PartitionTask {
             inputs[stage].removeAll { $0 == index }
             if isReplayed { continue }
             reject(
-                span: Int(index), of: batch, record, stage: taskPlan.plan.stages[stage].name, from: stage,
+                span: Int(index), of: batch, record, stage: route.name, from: stage,
                 code: "not_scrubbable", reason: "the scrubber could not read it")
         }
     }
@@ -358,8 +357,9 @@ package final class PartitionTask {
     }
 
     private func filter(
-        _ stage: Int, _ batch: SpanBatch, _ record: SourceRecord, _ context: RecordContext, isReplayed: Bool
+        _ route: StageRoute, _ batch: SpanBatch, _ record: SourceRecord, _ context: RecordContext, isReplayed: Bool
     ) {
+        let stage = route.stage
         // Taken out, to be the sole owner of the lists while they change: no copies.
         guard let filter = stages.filters[stage]?.filter,
             var outputs = stages.filters.removeValue(forKey: stage)?.outputs
@@ -368,7 +368,6 @@ package final class PartitionTask {
         }
         outputs.clear()
         filter.sort(batch, inputs[stage], context: context, into: &outputs)
-        let declared = taskPlan.plan.stages[stage]
         if !isReplayed {
             // Counted before they are sent: where ports meet again, what was branched here is taken back.
             let sent = outputs.ports.reduce(0) { $0 + $1.count }
@@ -377,14 +376,12 @@ package final class PartitionTask {
             if sent < left { counters.filtered += UInt64(left - sent) }
             for rejected in outputs.rejected {
                 reject(
-                    span: Int(rejected.index), of: batch, record, stage: declared.name, from: stage,
+                    span: Int(rejected.index), of: batch, record, stage: route.name, from: stage,
                     code: rejected.code, reason: rejected.reason)
             }
         }
-        var port = 0
-        for (index, output) in declared.definition.outputs.enumerated() where output.type == .spans {
-            send(outputs.ports[port], to: declared.consumers[index], isReplayed: isReplayed)
-            port += 1
+        for (port, consumers) in route.spanConsumers.enumerated() {
+            send(outputs.ports[port], to: consumers, isReplayed: isReplayed)
         }
         stages.filters[stage] = (filter, outputs)
     }

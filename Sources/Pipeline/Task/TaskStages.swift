@@ -3,6 +3,10 @@ struct TaskStages {
     var filters: [Int: (filter: any SpanFilter, outputs: SpanFilterOutputs)] = [:]
     private(set) var scrubbers: [Int: any SpanScrubber] = [:]
     private(set) var traceStages: [Int: any TraceStage] = [:]
+    /// By stage index of the plan; nil for stages that the source does not reach.
+    private(set) var routes: [StageRoute?] = []
+    /// The routes in topological order, the source left out.
+    private(set) var order: [StageRoute] = []
 
     init() {}
 
@@ -17,6 +21,22 @@ struct TaskStages {
             case .scrubber(let make): scrubbers[index] = try make(stage.settings, environment)
             case .trace(let make): traceStages[index] = try make(stage.settings, environment)
             }
+        }
+        routes = Array(repeating: nil, count: taskPlan.plan.stages.count)
+        for index in [taskPlan.source] + taskPlan.stages {
+            routes[index] = StageRoute(index, in: taskPlan.plan, action(index, taskPlan))
+        }
+        order = taskPlan.stages.compactMap { routes[$0] }
+    }
+
+    private func action(_ index: Int, _ taskPlan: TaskPlan) -> StageRoute.Action {
+        if let scrubber = scrubbers[index] {
+            return .scrubber(scrubber, isEager: taskPlan.eagerScrubbers.contains(index))
+        }
+        return switch taskPlan.plan.stages[index].role {
+        case .sampler: .sampler
+        case .sink: .sink
+        default: filters[index] == nil ? .none : .filter
         }
     }
 

@@ -10,7 +10,7 @@ final class OpenTraceSpans: TraceSpans {
         guard let sampler, let state else { return }
         var index = state.firstRun
         while index != RunPool.none {
-            let run = sampler.runs[index]
+            let run = sampler.store.runs[index]
             var position = run.position
             for _ in 0..<run.spanCount {
                 guard let span = sampler.span(run, at: position) else { return }
@@ -25,7 +25,7 @@ final class OpenTraceSpans: TraceSpans {
         guard let sampler, let state else { return nil }
         let root = state.rootRun == RunPool.none ? state.firstRun : state.rootRun
         guard root != RunPool.none else { return nil }
-        let run = sampler.runs[root]
+        let run = sampler.store.runs[root]
         return sampler.span(run, at: state.rootRun == RunPool.none ? run.position : state.rootPosition)
     }
 
@@ -35,8 +35,9 @@ final class OpenTraceSpans: TraceSpans {
         var bytes = state.byteCount &+ 3 &* UInt64(state.spanCount)
         var index = state.firstRun
         while index != RunPool.none {
-            let run = sampler.runs[index]
-            bytes &+= UInt64(sampler.units.resource(run.unit).count &+ sampler.units.scope(run.unit).count) &+ 12
+            let run = sampler.store.runs[index]
+            bytes &+=
+                UInt64(sampler.store.units.resource(run.unit).count &+ sampler.store.units.scope(run.unit).count) &+ 12
             index = run.next
         }
         return bytes
@@ -45,10 +46,10 @@ final class OpenTraceSpans: TraceSpans {
 
 extension WindowSampler {
     fileprivate func span(_ run: SpanRun, at position: UInt32) -> TraceSpan? {
-        guard let address = arena.address(chunk: run.chunk, offset: position) else { return nil }
+        guard let address = store.arena.address(chunk: run.chunk, offset: position) else { return nil }
         let length = Int(address.loadUnaligned(as: UInt32.self))
         return TraceSpan(
-            span: UnsafeRawBufferPointer(start: address + 4, count: length), resource: units.resource(run.unit),
-            scope: units.scope(run.unit), unit: run.unit)
+            span: UnsafeRawBufferPointer(start: address + 4, count: length), resource: store.units.resource(run.unit),
+            scope: store.units.scope(run.unit), unit: run.unit)
     }
 }

@@ -32,6 +32,10 @@ struct SpanArena: ~Copyable {
     private var freeSlots: [UInt32] = []
     private var spares: [UnsafeMutableRawPointer] = []
     private var current: Int = -1
+    /// Of the chunk being filled, apart from the list: every span looks at them. No room where there is no such chunk.
+    private var currentBase: UnsafeMutableRawPointer?
+    private var currentUsed = 0
+    private var currentCapacity = 0
     /// Bytes of memory held in chunks, spare ones included.
     private(set) var byteCount = 0
     let spill: SpillStore?
@@ -56,14 +60,16 @@ struct SpanArena: ~Copyable {
     }
 
     /// Whether `count` more bytes fit into the chunk being filled.
-    func fits(_ count: Int) -> Bool {
-        current >= 0 && chunks[current].used + count <= chunks[current].capacity
-    }
+    @inline(__always)
+    func fits(_ count: Int) -> Bool { currentUsed &+ count <= currentCapacity }
 
     /// Opens a chunk with room for `count` bytes. A span larger than a chunk gets one of its own size.
     mutating func openChunk(for count: Int) {
-        // A chunk that was filled and whose runs are all gone by now would otherwise never be looked at again.
-        if current >= 0, chunks[current].liveRuns == 0 { recycle(current) }
+        if current >= 0 {
+            chunks[current].used = currentUsed
+            // A chunk that was filled and whose runs are all gone by now would otherwise never be looked at again.
+            if chunks[current].liveRuns == 0 { recycle(current) }
+        }
         let capacity = max(Self.chunkSize, (count + 4095) & ~4095)
         let base: UnsafeMutableRawPointer
         if capacity == Self.chunkSize, let spare = spares.popLast() {
@@ -81,6 +87,9 @@ struct SpanArena: ~Copyable {
             current = chunks.count
             chunks.append(chunk)
         }
+        currentBase = base
+        currentUsed = 0
+        currentCapacity = capacity
         if spill != nil, capacity == Self.chunkSize { opened.append((UInt32(current), lastNumber)) }
     }
 
@@ -95,8 +104,9 @@ struct SpanArena: ~Copyable {
     }
 
     /// The chunk being filled and the position in it where the next byte goes.
+    @inline(__always)
     var position: (chunk: UInt32, offset: UInt32) {
-        (UInt32(current), UInt32(chunks[current].used))
+        (UInt32(truncatingIfNeeded: current), UInt32(truncatingIfNeeded: currentUsed))
     }
 
     /// Starts a run at the present position.
@@ -105,11 +115,10 @@ struct SpanArena: ~Copyable {
     /// Appends a length and that many bytes. The caller has checked `fits`.
     @inline(__always)
     mutating func append(_ bytes: UnsafeRawPointer, count: Int) {
-        let used = chunks[current].used
-        guard let base = chunks[current].base else { return }
-        (base + used).storeBytes(of: UInt32(truncatingIfNeeded: count), as: UInt32.self)
-        (base + used + 4).copyMemory(from: bytes, byteCount: count)
-        chunks[current].used = used &+ 4 &+ count
+        guard let base = currentBase else { return }
+        (base + currentUsed).storeBytes(of: UInt32(truncatingIfNeeded: count), as: UInt32.self)
+        (base + currentUsed + 4).copyMemory(from: bytes, byteCount: count)
+        currentUsed = currentUsed &+ 4 &+ count
     }
 
     /// The address of a span inside a live run. Of a chunk on disk it is valid until `forgetWhatWasRead`, and nil where the
@@ -186,7 +195,12 @@ struct SpanArena: ~Copyable {
         chunks[index].base = nil
         chunks[index].place = nil
         freeSlots.append(UInt32(index))
-        if index == current { current = -1 }
+        if index == current {
+            current = -1
+            currentBase = nil
+            currentUsed = 0
+            currentCapacity = 0
+        }
     }
 
     private mutating func giveBack(_ base: UnsafeMutableRawPointer) {

@@ -22,6 +22,8 @@ struct UnitTable: ~Copyable {
     private var units: [Unit?] = []
     private var freeIndices: [UInt32] = []
     private var byHash: [UInt64: [UInt32]] = [:]
+    /// Where a unit with these lower bits of its hash was found last: a look without a dictionary. May name any unit.
+    private var recent = [UInt32](repeating: 0, count: 256)
     private var deadCount = 0
     private(set) var byteCount = 0
 
@@ -32,14 +34,22 @@ struct UnitTable: ~Copyable {
     }
 
     /// The index of this unit's bytes, added where they are new.
-    mutating func intern(_ unit: SpanUnit, of batch: SpanBatch) -> UInt32 {
+    ///
+    /// - Parameter record: the bytes that the unit's ranges refer to.
+    mutating func intern(_ unit: SpanUnit, in record: UnsafeRawBufferPointer) -> UInt32 {
         let parts = (
-            batch.bytes(unit.resource), batch.bytes(unit.resourceSchemaURL), batch.bytes(unit.scope),
-            batch.bytes(unit.scopeSchemaURL)
+            Self.slice(unit.resource, record), Self.slice(unit.resourceSchemaURL, record),
+            Self.slice(unit.scope, record), Self.slice(unit.scopeSchemaURL, record)
         )
         let resourceHash = Self.hash(parts.1, seed: Self.hash(parts.0, seed: UInt64(parts.0.count)))
         let hash = Self.hash(parts.3, seed: Self.hash(parts.2, seed: resourceHash &+ UInt64(parts.2.count)))
-        for index in byHash[hash] ?? [] where matches(index, parts) { return index }
+        let slot = Int(truncatingIfNeeded: hash & 255)
+        let guess = recent[slot]
+        if Int(guess) < units.count, units[Int(guess)]?.hash == hash, matches(guess, parts) { return guess }
+        for index in byHash[hash] ?? [] where matches(index, parts) {
+            recent[slot] = index
+            return index
+        }
 
         let lengths = (parts.0.count, parts.1.count, parts.2.count, parts.3.count)
         let total = lengths.0 + lengths.1 + lengths.2 + lengths.3
@@ -65,6 +75,7 @@ struct UnitTable: ~Copyable {
             units.append(added)
         }
         byHash[hash, default: []].append(index)
+        recent[slot] = index
         return index
     }
 
@@ -128,6 +139,12 @@ struct UnitTable: ~Copyable {
         guard let unit = units[Int(index)] else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         let (offset, length) = place(unit.lengths)
         return UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(unit.bytes)[offset..<(offset + length)])
+    }
+
+    @inline(__always)
+    private static func slice(_ range: ByteRange, _ record: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        guard range.end <= record.count, !range.isEmpty else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+        return UnsafeRawBufferPointer(rebasing: record[range.start..<range.end])
     }
 
     private func matches(

@@ -3,9 +3,9 @@ public import TraceModel
 
 extension WindowSampler {
     public func openTrace(_ id: TraceID) -> OpenTrace? {
-        let index = table.find(id)
+        let index = store.table.find(id)
         guard index != TraceTable.none else { return nil }
-        let state = table[index]
+        let state = store.table[index]
         return OpenTrace(
             spanCount: state.spanCount, errorCount: state.errorCount, byteCount: state.byteCount,
             hasRoot: state.rootSeen != .max, firstSeen: state.firstSeen, lastSeen: state.lastSeen,

@@ -25,8 +25,8 @@ extension WindowSampler {
             if tick != .min { tick = streamTime.flooredDivision(by: window.tick) }
         }
         if mayCloseEarlier {
-            for index in table.openIndices {
-                if hasOtherTicks { table[index].scheduledTick = .max }
+            for index in store.table.openIndices {
+                if hasOtherTicks { store.table[index].scheduledTick = .max }
                 schedule(index)
             }
         }
@@ -42,15 +42,15 @@ extension WindowSampler {
         policies.spansArrive(at: streamTime, decidedBy: streamTime &+ settings.max &+ 2 &* settings.tick)
         var scanner = OTLPScanner()
         let batch = SpanBatch()
-        for index in table.openIndices {
+        for index in store.table.openIndices {
             policies.opened(index)
-            table[index].matched = 0
-            openSpansView.state = table[index]
+            store.table[index].matched = 0
+            openSpansView.state = store.table[index]
             openSpansView.visit { span in
                 judge(span, of: index, &scanner, batch)
                 return failure == nil
             }
-            arena.forgetWhatWasRead()
+            store.arena.forgetWhatWasRead()
         }
         openSpansView.state = nil
     }
@@ -69,8 +69,8 @@ extension WindowSampler {
             // What is in the window was scanned when it came.
             do { try scanner.scan(bytes, into: batch) } catch { return }
             if let head = batch.heads.first {
-                table[index].matched = policies.observe(
-                    head, in: batch, unit: span.unit, of: index, matched: table[index].matched)
+                store.table[index].matched = policies.observe(
+                    head, in: batch, unit: span.unit, of: index, matched: store.table[index].matched)
             }
             batch.forget()
         }

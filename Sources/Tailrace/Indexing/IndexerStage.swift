@@ -1,6 +1,4 @@
-import OTLP
 import Pipeline
-import TraceModel
 
 /// Definition of the stage kind `indexer`: chooses what a kept trace can be found by.
 enum IndexerStage {
@@ -52,53 +50,6 @@ enum IndexerStage {
                 throw StageError("\(element.location): an attribute key must be a text")
             }
             return name
-        }
-    }
-}
-
-/// Reads the scrubbed payload of a kept trace: what is indexed has been scrubbed too.
-final class AttributeIndexer: TraceStage {
-    private let keys: Set<String>
-    private let maximumValues: Int
-    /// A longer value is found by nobody; it would only fill the index.
-    private static let maximumValueLength = 256
-
-    init(keys: [String], maximumValues: Int) {
-        self.keys = Set(keys)
-        self.maximumValues = maximumValues
-    }
-
-    func process(_ trace: inout KeptTrace) -> Bool {
-        // The payload was put together from accepted spans; one that cannot be read is stored all the same, unindexed.
-        guard let decoded = try? OTLPDecoder.decode(trace.payload) else { return true }
-        var operations: Set<IndexedOperation> = []
-        var values: [String: Set<String>] = [:]
-        for resourceSpans in decoded {
-            let service = resourceSpans.resource.serviceName ?? ""
-            collect(resourceSpans.resource.attributes, &values)
-            for span in resourceSpans.scopeSpans.flatMap(\.spans) {
-                operations.insert(IndexedOperation(service: service, operation: span.name, kind: span.kind))
-                collect(span.attributes, &values)
-            }
-        }
-        trace.operations = operations.sorted {
-            ($0.service, $0.operation, $0.kind.rawValue) < ($1.service, $1.operation, $1.kind.rawValue)
-        }
-        trace.attributes = values.sorted { $0.key < $1.key }.flatMap { key, values in
-            values.sorted().map { IndexedAttribute(key: key, value: $0) }
-        }
-        return true
-    }
-
-    private func collect(_ attributes: [Attribute], _ values: inout [String: Set<String>]) {
-        for attribute in attributes where keys.contains(attribute.key) {
-            let texts: [String] =
-                if case .array(let elements) = attribute.value { elements.map(\.text) } else { [attribute.value.text] }
-            for text in texts where text.utf8.count <= Self.maximumValueLength {
-                if values[attribute.key, default: []].count < maximumValues {
-                    values[attribute.key, default: []].insert(text)
-                }
-            }
         }
     }
 }

@@ -283,9 +283,10 @@ final class KafkaRecordBatch: RecordBatch, @unchecked Sendable {
     var byteCount: Int { batch.byteCount }
 
     func record(at index: Int) -> SourceRecord {
-        SourceRecord(
-            offset: batch.offset(index), timestamp: batch.timestampMs(index),
-            key: batch.key(index) ?? UnsafeRawBufferPointer(start: nil, count: 0), payload: batch.payload(index))
+        let message = batch.message(index)
+        return SourceRecord(
+            offset: message.offset, timestamp: message.timestampMs,
+            key: message.key ?? UnsafeRawBufferPointer(start: nil, count: 0), payload: message.payload)
     }
 
     func release() { batch.destroy() }
