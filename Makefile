@@ -2,6 +2,7 @@
 #
 #   ARGS     options for `make up` and `make bench`:   make up ARGS="--rate 100 --data /tmp/tailrace"
 #   FILTER   the tests that `make test` runs:           make test FILTER=KafkaTests
+#   SEEDS, SOAK_SECONDS   how long `make soak` and `make soak-kill` run
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -46,10 +47,17 @@ test: test-deps lint ## check the format, then run every test, also those agains
 	    swift test --skip-build --disable-xctest --no-parallel $(if $(FILTER),--filter '$(FILTER)')
 
 SEEDS ?= 20000
+SOAK_SECONDS ?= 1200
 .PHONY: soak
 soak: ## simulate crashes, zombies and bad disks in SEEDS worlds (docs/simulation.md)
 	@swift build -c release --product TailraceSoak --quiet
 	@.build/release/TailraceSoak --seeds $(SEEDS) --minimise $(ARGS)
+
+.PHONY: soak-kill
+soak-kill: ## real workers, one killed every 10 s for SOAK_SECONDS; nothing may be lost or doubled (docs/delivery.md)
+	@swift build --build-tests --quiet
+	@TAILRACE_SOAK_SECONDS=$(SOAK_SECONDS) .build/debug/tailracePackageTests.xctest --testing-library swift-testing --no-parallel \
+		--filter 'ChaosTests/soak'
 
 .PHONY: bench
 bench: build ## measure speed and memory; docs/benchmarks.md says what the figures mean

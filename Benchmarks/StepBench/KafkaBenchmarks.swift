@@ -14,8 +14,15 @@ enum KafkaBenchmarks {
         var traffic = DemoTraffic(
             DemoTrafficConfiguration(
                 seed: 7, tracesPerSecond: 5000, startTime: UInt64(Date().timeIntervalSince1970 * 1e9)))
+        // Spans per second; as fast as it goes without.
+        let rate = arguments.count > 3 ? Double(arguments[3]) : nil
+        let start = Measuring.seconds()
         var spans = 0
         while spans < wanted {
+            if let rate, Double(spans) > (Measuring.seconds() - start) * rate {
+                usleep(2000)
+                continue
+            }
             let record = traffic.next()
             for resource in record.resourceSpans {
                 for scope in resource.scopeSpans { spans += scope.spans.count }

@@ -14,13 +14,14 @@ struct Main {
             let options = Array(arguments.dropFirst())
             try SpillBenchmarks.run(buffer: options[0], directory: options[1], minutes: Int(options[2]) ?? 7)
         case "traceql": try TraceQLBenchmarks.run()
-        case "produce" where arguments.count == 4: try KafkaBenchmarks.produce(Array(arguments.dropFirst()))
+        case "produce" where (4...5).contains(arguments.count):
+            try KafkaBenchmarks.produce(Array(arguments.dropFirst()))
         case "drain" where arguments.count == 3: try KafkaBenchmarks.drain(Array(arguments.dropFirst()))
         case "watch" where arguments.count == 3: try KafkaBenchmarks.watch(Array(arguments.dropFirst()))
         default:
             print(
                 """
-                usage: StepBench produce BROKERS TOPIC SPANS | drain BROKERS TOPIC | watch PORT SPANS
+                usage: StepBench produce BROKERS TOPIC SPANS [PER-SECOND] | drain BROKERS TOPIC | watch PORT SPANS
                        StepBench traceql | decisions | restore DIRECTORY DECISIONS | window memory-or-disk DIRECTORY MINUTES
                 """)
             exit(2)

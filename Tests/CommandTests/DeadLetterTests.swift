@@ -27,7 +27,7 @@ struct DeadLetterTests {
 
         init() throws {
             let sink = DeadLetterSink(
-                path: layout.deadLetters + "/host-1-0.jsonl", pipeline: "checkout", configVersion: 0xabc)
+                path: layout.deadLetters + "/host-1-0.jsonl", pipeline: "checkout")
             try sink.write(letter(offset: 7, code: "too_large", payload: good))
             try sink.write(letter(offset: 8, code: "truncated", payload: Array(good.dropLast(3))))
             // A crash between dead letter and manifest writes it again.
@@ -41,7 +41,7 @@ struct DeadLetterTests {
             RejectedRecord(
                 partition: PartitionID(cluster: "c", topic: "otlp_spans", partition: 2), offset: offset, stage: "spans",
                 code: code, reason: "because", timestamp: 1_750_000_000_000, key: Array("key".utf8), payload: payload,
-                spanCount: 1)
+                spanCount: 1, configVersion: 0xabc)
         }
 
         func pipeline(_ broker: EmbeddedBroker) throws -> String {

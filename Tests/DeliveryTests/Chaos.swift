@@ -70,8 +70,9 @@ final class Chaos {
         started += 1
     }
 
-    func killOne() throws {
-        let index = pick()
+    /// - Parameter sparing: the first workers in the list, which are left alone.
+    func killOne(sparing: Int = 0) throws {
+        let index = sparing + Int(random.next() % UInt64(workers.count - sparing))
         print("  a worker is killed")
         workers.remove(at: index).kill()
         try addOne()

@@ -66,6 +66,36 @@ struct ChaosTests {
         try chaos.finish(within: 240_000)
     }
 
+    /// Seconds that the long run takes; it is asked for by `make soak-kill`.
+    static let soakSeconds = ProcessInfo.processInfo.environment["TAILRACE_SOAK_SECONDS"].flatMap { Int($0) }
+
+    @Test(
+        "with a worker killed every 10 s nothing is lost or doubled, and the memory of one that stays is flat",
+        .enabled(if: soakSeconds != nil, "takes minutes: make soak-kill, or TAILRACE_SOAK_SECONDS=1200"))
+    func soak() throws {
+        let seconds = try #require(Self.soakSeconds)
+        let broker = try EmbeddedBroker()
+        defer { broker.close() }
+        try broker.createTopic("otlp_spans", partitions: 6)
+        let chaos = try Chaos(brokers: broker.bootstrapServers, topic: "otlp_spans", partitions: 6)
+        defer { chaos.cleanUp() }
+        try chaos.run([], rounds: 0)
+        var resident: [Double] = []
+        for second in stride(from: 10, through: seconds, by: 10) {
+            try chaos.keepWriting(milliseconds: 10_000)
+            try chaos.killOne(sparing: 1)
+            guard let bytes = chaos.workers[0].metric("process_resident_memory_bytes") else { continue }
+            resident.append(bytes / 1e6)
+            print("  \(second) s: \(chaos.producer.traces.count) traces, first worker \(Int(bytes / 1e6)) MB resident")
+        }
+        try chaos.finish(within: 240_000)
+        // The decisions of an hour are remembered, some bytes for each; a leak of the open traces would be far more.
+        let settled = resident.dropFirst(resident.count / 4)
+        let first = try #require(settled.first)
+        let last = try #require(settled.last)
+        #expect(last < first * 1.3 + 20, "resident memory grew from \(first) to \(last) MB")
+    }
+
     @Test("a worker that was frozen past its session timeout makes nothing visible when it wakes")
     func zombie() throws {
         let broker = try EmbeddedBroker()

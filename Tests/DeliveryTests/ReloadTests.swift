@@ -26,6 +26,7 @@ struct ReloadTests {
         let producer = try TraceProducer(brokers: broker.bootstrapServers, topic: "otlp_spans")
         let worker = try WorkerProcess(folder: folder, number: 0)
         try producer.write(50)
+        try producer.writeGarbage()
         let isOpen = eventually(within: 30_000) { worker.metric("tailrace_spans_in_window") == 200 }
         try #require(isOpen, "\(worker.logText)")
 
@@ -55,6 +56,7 @@ struct ReloadTests {
         let isThird = eventually(within: 20_000) { worker.metric("tailrace_config_generation") == 3 }
         #expect(isThird, "\(worker.logText)")
         try producer.write(20)
+        try producer.writeGarbage()
         let keepsAll = eventually(within: 60_000) {
             worker.metric("tailrace_partition_watermark_offset") == Double(producer.recordCount)
         }
@@ -68,6 +70,20 @@ struct ReloadTests {
             partitions: (0..<2).map { PartitionID(cluster: cluster, topic: "otlp_spans", partition: Int32($0)) })
         let discrepancies = audit.discrepancies(written: producer.traces)
         #expect(discrepancies.isEmpty, "\(discrepancies.prefix(5))")
+        let versions = try Self.configVersions(folder.appendingPathComponent("store/deadletter"))
+        #expect(
+            versions.count == 2 && Set(versions).count == 2, "dead letters name the configuration in force: \(versions)"
+        )
+    }
+
+    /// The configuration versions that the dead letters carry.
+    private static func configVersions(_ folder: URL) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+            .filter { $0.pathExtension == "jsonl" }
+            .flatMap { try String(contentsOf: $0, encoding: .utf8).split(separator: "\n") }
+            .compactMap {
+                (try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])?["config_version"] as? String
+            }
     }
 
     private static func pipeline(brokers: String, policy: String, window: String) -> String {

@@ -197,10 +197,12 @@ public struct RejectedRecord: Sendable {
     public var payload: [UInt8]
     /// Spans in it that are counted as rejected; 1 for a record that could not be read.
     public var spanCount: Int
+    /// Hash of the pipeline's configuration that was in force; nil where there is none.
+    public var configVersion: UInt32?
 
     public init(
         partition: PartitionID, offset: Int64, stage: String, code: String, reason: String, timestamp: Int64,
-        key: [UInt8], payload: [UInt8], spanCount: Int
+        key: [UInt8], payload: [UInt8], spanCount: Int, configVersion: UInt32? = nil
     ) {
         self.partition = partition
         self.offset = offset
@@ -211,5 +213,6 @@ public struct RejectedRecord: Sendable {
         self.key = key
         self.payload = payload
         self.spanCount = spanCount
+        self.configVersion = configVersion
     }
 }

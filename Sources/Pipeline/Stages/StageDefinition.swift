@@ -90,8 +90,6 @@ public struct StageEnvironment: Sendable {
     /// Distinguishes this process's files from those of other workers; new for every start.
     public var incarnation: String
     public var pipelineName: String
-    /// Hash of the pipeline's configuration; nil where it runs from none.
-    public var configVersion: UInt32?
     /// Which of the worker's threads the stage is made for.
     public var worker = 0
     /// Stands for the id of the log's cluster, where that says nothing (an embedded broker's is the same at every start).

@@ -79,7 +79,8 @@ extension PartitionTask {
             RejectedRecord(
                 partition: partition, offset: record.offset, stage: settings.sourceName, code: problem.code,
                 reason: problem.reason, timestamp: record.timestamp, key: Array(record.key),
-                payload: Array(record.payload), spanCount: 1),
+                payload: Array(record.payload), spanCount: 1,
+                configVersion: taskPlan.plan.configurationHash),
             from: taskPlan.source)
     }
 
@@ -92,7 +93,7 @@ extension PartitionTask {
             RejectedRecord(
                 partition: partition, offset: record.offset, stage: stage, code: code,
                 reason: "span \(index) of the record: \(reason)", timestamp: record.timestamp, key: Array(record.key),
-                payload: payload, spanCount: 1),
+                payload: payload, spanCount: 1, configVersion: taskPlan.plan.configurationHash),
             from: stageIndex)
     }
 

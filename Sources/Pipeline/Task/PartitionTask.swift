@@ -175,6 +175,16 @@ package final class PartitionTask {
         let context = RecordContext(
             partition: partition, offset: record.offset, timestamp: record.timestamp, streamTime: recordTime)
 
+        if isReplayed, isDone(record.offset) {
+            // Nothing of it is owed: its time counted, its bytes need not be looked at.
+            counters.replayedRecords += 1
+            for lane in lanes {
+                lane.ledger.enter(offset: record.offset, spanCount: 0, streamTimeBefore: before)
+                lane.sampler.advance(to: streamTime, output: lane)
+                lane.ledger.popFinished()
+            }
+            return
+        }
         let problem = scan(record.payload)
         defer { batch.forget() }
         for lane in lanes {
@@ -189,6 +199,11 @@ package final class PartitionTask {
             lane.sampler.advance(to: streamTime, output: lane)
             lane.ledger.popFinished()
         }
+    }
+
+    /// Whether every sampler had finished with a record before a restart.
+    private func isDone(_ offset: Int64) -> Bool {
+        !lanes.isEmpty && lanes.allSatisfy { $0.restoredSpans(of: offset) == .all }
     }
 
     /// - Returns: the record's own time: stream time, or a later one where records are held until stream time comes to them.

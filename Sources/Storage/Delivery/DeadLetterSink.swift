@@ -7,25 +7,22 @@ public final class DeadLetterSink: Sink {
     private let path: String
     private let fileSystem: any FileSystem
     private let pipeline: String
-    private let configVersion: UInt32?
     private var pending: [UInt8] = []
     private let length: FileLength
 
     /// - Parameters:
     ///   - path: appended to when it exists.
-    ///   - configVersion: hash of the pipeline's configuration; goes into every dead letter.
     public init(
-        path: String, pipeline: String, configVersion: UInt32? = nil, fileSystem: any FileSystem = LocalFileSystem()
+        path: String, pipeline: String, fileSystem: any FileSystem = LocalFileSystem()
     ) {
         self.path = path
         self.pipeline = pipeline
-        self.configVersion = configVersion
         self.fileSystem = fileSystem
         length = FileLength((try? fileSystem.size(path)) ?? 0)
     }
 
     public func write(_ rejected: RejectedRecord) throws {
-        pending += JSONLines.deadLetter(rejected, pipeline: pipeline, configVersion: configVersion)
+        pending += JSONLines.deadLetter(rejected, pipeline: pipeline)
     }
 
     public var bufferedBytes: Int { pending.count }

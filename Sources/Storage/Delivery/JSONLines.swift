@@ -5,15 +5,13 @@ import TraceModel
 /// The JSON lines of dead letters and of summaries of dropped traces. Each ends with a line feed.
 public enum JSONLines {
     /// Reason, where it came from, and the untouched bytes in base64.
-    ///
-    /// - Parameter configVersion: hash of the pipeline's configuration that refused it; left out where nil.
     public static func deadLetter(
-        _ rejected: RejectedRecord, pipeline: String, configVersion: UInt32? = nil
+        _ rejected: RejectedRecord, pipeline: String
     ) -> [UInt8] {
         var line = JSONWriter()
         line.object { line in
             line.member("pipeline", pipeline)
-            if let configVersion { line.member("config_version", hex(configVersion)) }
+            if let configVersion = rejected.configVersion { line.member("config_version", hex(configVersion)) }
             line.member("stage", rejected.stage)
             line.member("code", rejected.code)
             line.member("reason", rejected.reason)

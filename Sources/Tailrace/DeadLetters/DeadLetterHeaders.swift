@@ -4,7 +4,7 @@ import Storage
 /// How a dead letter travels in a topic: the bytes as they came, everything else in headers.
 enum DeadLetterHeaders {
     static func make(
-        _ rejected: RejectedRecord, pipeline: String, configVersion: UInt32?
+        _ rejected: RejectedRecord, pipeline: String
     ) -> [(key: String, value: [UInt8])] {
         var headers = [
             ("tailrace.code", rejected.code), ("tailrace.reason", rejected.reason), ("tailrace.stage", rejected.stage),
@@ -13,7 +13,9 @@ enum DeadLetterHeaders {
             ("tailrace.partition", String(rejected.partition.partition)), ("tailrace.offset", String(rejected.offset)),
             ("tailrace.timestamp_ms", String(rejected.timestamp)),
         ]
-        if let configVersion { headers.append(("tailrace.config_version", JSONLines.hex(configVersion))) }
+        if let configVersion = rejected.configVersion {
+            headers.append(("tailrace.config_version", JSONLines.hex(configVersion)))
+        }
         return headers.map { (key: $0.0, value: Array($0.1.utf8)) }
     }
 

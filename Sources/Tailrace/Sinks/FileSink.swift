@@ -8,12 +8,10 @@ final class FileSink: Sink {
     private let fileSystem = LocalFileSystem()
     private let length: FileLength
     private let pipeline: String
-    private let configVersion: UInt32?
     private var lines: [UInt8] = []
 
-    init(path: String, pipeline: String, configVersion: UInt32?) {
+    init(path: String, pipeline: String) {
         self.path = path
-        self.configVersion = configVersion
         self.pipeline = pipeline
         length = FileLength((try? fileSystem.size(path)) ?? 0)
     }
@@ -25,7 +23,7 @@ final class FileSink: Sink {
     func write(_ dropped: DroppedTrace) { lines += JSONLines.summary(dropped) }
 
     func write(_ rejected: RejectedRecord) {
-        lines += JSONLines.deadLetter(rejected, pipeline: pipeline, configVersion: configVersion)
+        lines += JSONLines.deadLetter(rejected, pipeline: pipeline)
     }
 
     private func append(payload: [UInt8]) throws {

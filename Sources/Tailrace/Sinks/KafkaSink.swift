@@ -17,12 +17,10 @@ final class KafkaSink: Sink {
     private let producer: KafkaProducer
     private let topic: String
     private let pipeline: String
-    private let configVersion: UInt32?
     private var messages: [Message] = []
     private(set) var bufferedBytes = 0
 
-    init(producer: KafkaProducer, topic: String, pipeline: String, configVersion: UInt32?) {
-        self.configVersion = configVersion
+    init(producer: KafkaProducer, topic: String, pipeline: String) {
         self.producer = producer
         self.topic = topic
         self.pipeline = pipeline
@@ -50,7 +48,7 @@ final class KafkaSink: Sink {
         messages.append(
             Message(
                 key: rejected.key, value: rejected.payload,
-                headers: DeadLetterHeaders.make(rejected, pipeline: pipeline, configVersion: configVersion)))
+                headers: DeadLetterHeaders.make(rejected, pipeline: pipeline)))
         bufferedBytes += rejected.payload.count + 256
     }
 

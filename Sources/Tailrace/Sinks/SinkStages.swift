@@ -51,7 +51,7 @@ enum FileSinkStage {
         make: .sink { settings, environment in
             FileSink(
                 path: threadPath(settings.string("path") ?? "", environment.worker),
-                pipeline: environment.pipelineName, configVersion: environment.configVersion)
+                pipeline: environment.pipelineName)
         })
 
     /// `spans.jsonl` for the first thread, `spans.1.jsonl` for the second.
@@ -87,6 +87,6 @@ enum KafkaSinkStage {
             configuration.maxMessageBytes = Int(settings.size("max_message_bytes") ?? 16 << 20)
             return KafkaSink(
                 producer: try KafkaProducer(configuration), topic: settings.string("topic") ?? "",
-                pipeline: environment.pipelineName, configVersion: environment.configVersion)
+                pipeline: environment.pipelineName)
         })
 }

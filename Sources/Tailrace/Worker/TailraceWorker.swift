@@ -39,20 +39,17 @@ public final class TailraceWorker: Sendable {
         var environment = StageEnvironment(
             workingDirectory: ".", storeDirectory: storeDirectory, incarnation: incarnation, pipelineName: plan.name)
         environment.clusterName = options.clusterName
-        environment.configVersion = plan.configurationHash
         let settings = Self.workerSettings(plan, threads: options.threads)
         let layout = StoreLayout(root: storeDirectory)
         let store = try FileDeliveryStore(layout: layout, incarnation: incarnation)
         lock = try WorkerLocks(layout: layout).acquire(incarnation)
         keeper = StoreKeeper(StoreCollector(layout: layout, incarnation: incarnation), log: log)
         let pipelineName = plan.name
-        let configVersion = plan.configurationHash
         runner = try PipelineRunner(
             plan: plan, settings: settings, environment: environment, store: store,
             deadLetters: { worker in
                 DeadLetterSink(
-                    path: "\(layout.deadLetters)/\(incarnation)-\(worker).jsonl", pipeline: pipelineName,
-                    configVersion: configVersion)
+                    path: "\(layout.deadLetters)/\(incarnation)-\(worker).jsonl", pipeline: pipelineName)
             }, log: log)
     }
 
