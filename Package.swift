@@ -61,7 +61,8 @@ let package = Package(
         .target(name: "Workbench", dependencies: ["TraceModel", "OTLP", "Pipeline", "Sampling", "Estimation"]),
         // What two pipelines keep of the same recorded spans, side by side.
         .target(
-            name: "Comparison", dependencies: ["TraceModel", "OTLP", "Pipeline", "Tailrace", "Query", "Workbench"]),
+            name: "Comparison",
+            dependencies: ["TraceModel", "OTLP", "Pipeline", "Tailrace", "Query", "Workbench", "Estimation"]),
         .target(
             name: "Server",
             dependencies: [
@@ -134,7 +135,7 @@ let package = Package(
         .testTarget(name: "EstimationTests", dependencies: ["Estimation"]),
         .testTarget(
             name: "ComparisonTests",
-            dependencies: ["Comparison", "Tailrace", "Pipeline", "Query", "Storage", "OTLP", "TraceModel"]),
+            dependencies: ["Comparison", "Tailrace", "Kafka", "Pipeline", "OTLP", "TraceModel"]),
         .testTarget(
             name: "ScrubbingTests",
             dependencies: ["Scrubbing", "Patterns", "OTLP", .product(name: "Yams", package: "Yams")]),

@@ -25,7 +25,8 @@ extension ComparisonResult {
         slowRule = rule
         services = Self.services(tally.operations)
         operations = Self.operations(tally.operations)
-        isOperationListCut = tally.operations.entries[OperationTable.overflow].spans > 0
+        let isCut = tally.operations.entries[OperationTable.overflow].spans > 0
+        operationLimit = isCut ? tally.operations.limit : nil
         moves = Self.moves(collectors, traces)
         series = tally.series
     }

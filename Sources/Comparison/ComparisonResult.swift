@@ -115,8 +115,8 @@ package struct ComparisonResult: Sendable {
     package var slowRule: SlowRule
     package var services: Coverage
     package var operations: Coverage
-    /// There were more operations than are told apart; those beyond share one entry.
-    package var isOperationListCut: Bool
+    /// How many operations are told apart, where there were more: those beyond share one entry.
+    package var operationLimit: Int?
     /// Those of more traces first.
     package var moves: [Move]
     package var series: TimeSeries

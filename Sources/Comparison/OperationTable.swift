@@ -15,7 +15,8 @@ struct OperationTable {
         var lastTrace = PerSide<UInt32>(.max)
     }
 
-    static let limit = 100_000
+    /// Operations that are told apart.
+    let limit: Int
     /// Where operations beyond the limit go.
     static let overflow = 0
 
@@ -24,6 +25,8 @@ struct OperationTable {
     private var texts: [[UInt8]] = [[]]
     private var places: [UInt64: UInt32] = [:]
     private var lookup: [UInt8] = []
+
+    init(limit: Int = 100_000) { self.limit = limit }
 
     /// The operation of a span; its place does not change.
     mutating func place(service: UnsafeRawBufferPointer, name: UnsafeRawBufferPointer) -> Int {
@@ -36,7 +39,7 @@ struct OperationTable {
             if isText(texts[Int(place)], service, name) { return Int(place) }
             hash &+= 1
         }
-        guard entries.count <= Self.limit else { return Self.overflow }
+        guard entries.count <= limit else { return Self.overflow }
         places[hash] = UInt32(entries.count)
         texts.append(Array(service) + [0xff] + Array(name))
         entries.append(

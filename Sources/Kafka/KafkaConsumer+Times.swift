@@ -18,7 +18,9 @@ extension KafkaConsumer {
         if let error = list.firstError(context) { throw error }
         var offsets: [KafkaPartition: Int64?] = [:]
         // Negative ones are names, mostly that of the end.
-        for element in list.pointer.elements { offsets.updateValue(element.offset >= 0 ? element.offset : nil, forKey: element.key) }
+        for element in list.pointer.elements {
+            offsets.updateValue(element.offset >= 0 ? element.offset : nil, forKey: element.key)
+        }
         return offsets
     }
 }

@@ -16,14 +16,14 @@ extension ComparisonReport {
             <html lang="en"><head><meta charset="utf-8"><title>\(Chart.escaped(title))</title>
             <style>\(Chart.style)
             .left td, .left th { text-align: left }
+            th[colspan] { text-align: center }
             td.number, th.number { text-align: right }
-            td.better { color: #0b6e4f } td.worse { color: #c1440e }
             tr.total td { font-weight: 600 }
             .note { color: #8a5a00 }
             code { font-size: 12px }
             </style></head><body>
             <h1>What a changed pipeline keeps</h1>
-            <p>\(legend.isEmpty ? "" : Self.sideLine("old", sides.old, 0) + "<br>" + Self.sideLine("new", sides.new, 1))</p>
+            <p>\(Self.sideLine("old", sides.old, 0))<br>\(Self.sideLine("new", sides.new, 1))</p>
             <p>\(Chart.escaped(inputLine))</p>
             \(notes)
             <h2>Kept, by policy</h2>
@@ -37,8 +37,8 @@ extension ComparisonReport {
             \(shareChart)
             <p>Slow: \(Chart.escaped("\(result.slowRule)")).</p>
             \(missedSections)
-            \(changeSection("Newly kept", result.gained))
-            \(changeSection("Newly lost", result.lost))
+            \(changeSection("Newly kept", result.gained, by: .new))
+            \(changeSection("Newly lost", result.lost, by: .old))
             \(moveSection)
             \(coverageSection("Services", result.services))
             \(coverageSection("Operations", result.operations))
@@ -81,16 +81,22 @@ extension ComparisonReport {
             total > 36_000 ? ("h", 3600) : total > 600 ? ("min", 60) : ("s", 1)
         let none = [[Double]](repeating: [], count: 3)
         return Chart.lines(
-            kept + none + [offered], from: 0, to: max(1, offered.max() ?? 1, kept.flatMap(\.self).max() ?? 1) * 1.05,
+            kept + none + [offered], from: 0, to: Self.highest(offered + kept.flatMap(\.self)) * 1.05,
             unit: "", xUnit: unit, xScale: seconds / scale, line: nil, label: { Self.rate($0) })
     }
 
+    /// Above 0, so that the axis has a length.
+    private static func highest(_ values: [Double]) -> Double { max(values.max() ?? 0, 1e-6) }
+
     private static func rate(_ value: Double) -> String {
-        value >= 10_000 ? "\(Int((value / 1000).rounded()))k" : Numbers.fixed(value, digits: value < 10 ? 1 : 0)
+        value >= 10_000
+            ? "\(Int((value / 1000).rounded()))k" : Numbers.fixed(value, digits: value < 1 ? 3 : value < 10 ? 1 : 0)
     }
 
     private var shareChart: String {
-        func group(_ name: String, _ parts: PerSide<Int>, of whole: Int) -> (
+        func group(
+            _ name: String, _ parts: PerSide<Int>, of whole: Int
+        ) -> (
             name: String, values: [Double], labels: [String]
         )? {
             guard whole > 0 else { return nil }
@@ -158,7 +164,8 @@ extension ComparisonReport {
         return text
     }
 
-    private func changeSection(_ title: String, _ change: ComparisonResult.Change) -> String {
+    /// - Parameter side: the one that keeps them.
+    private func changeSection(_ title: String, _ change: ComparisonResult.Change, by side: Side) -> String {
         guard change.cost.traces > 0 else { return "<h2>\(title): none</h2>" }
         var text =
             "<h2>\(title): \(Self.grouped(change.cost.traces)) traces</h2>\n<p>\(Self.grouped(change.cost.spans)) spans, "
@@ -176,7 +183,7 @@ extension ComparisonReport {
                         values: [Double(group.traces)],
                         labels: [Self.grouped(group.traces) + (detail.isEmpty ? "" : " (\(detail))")]
                     )
-                })
+                }, firstColor: side == .old ? 0 : 1)
             let rest = change.groups.count - shown.count
             if rest > 0 { text += "<p>and \(Self.grouped(rest)) more root operations</p>" }
         }

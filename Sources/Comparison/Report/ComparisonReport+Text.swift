@@ -16,8 +16,8 @@ extension ComparisonReport {
         lines.append("")
         lines += missedLines
         lines.append("")
-        lines += changeLines("newly kept", result.gained, other: .new)
-        lines += changeLines("newly lost", result.lost, other: .old)
+        lines += changeLines("newly kept", result.gained)
+        lines += changeLines("newly lost", result.lost)
         lines += moveLines
         lines += coverageLines("services", result.services)
         lines += coverageLines("operations", result.operations)
@@ -80,7 +80,7 @@ extension ComparisonReport {
         return lines
     }
 
-    private func changeLines(_ title: String, _ change: ComparisonResult.Change, other: Side) -> [String] {
+    private func changeLines(_ title: String, _ change: ComparisonResult.Change) -> [String] {
         guard change.cost.traces > 0 else { return ["\(title): none", ""] }
         var lines = [
             "\(title): \(Self.grouped(change.cost.traces)) traces with \(Self.grouped(change.cost.spans)) spans, "

@@ -95,9 +95,8 @@ package struct ComparisonReport {
                     "\(Self.grouped(totals.rejectedSpans)) spans were refused before the \(side.rawValue) sampler.")
             }
         }
-        if result.isOperationListCut {
-            notes.append(
-                "There are more than \(Self.grouped(OperationTable.limit)) operations; those beyond count as one, (others).")
+        if let limit = result.operationLimit {
+            notes.append("There are more than \(Self.grouped(limit)) operations; those beyond count as one, (others).")
         }
         return notes
     }

@@ -30,7 +30,7 @@ public struct DeadLetterTopic: Sendable {
     public func forEach(
         onBadLine: (String) -> Void = { _ in }, _ body: (DeadLetter, _ location: String) throws -> Bool
     ) throws {
-        try TopicRange(address, topic: topic).forEach { batch, index in
+        try TopicRange(address, topic: topic).read { batch, index in
             let location = "\(batch.partition.topic)/\(batch.partition.partition)/\(batch.offset(index))"
             let letter = DeadLetterHeaders.read(
                 batch.headers(index), key: batch.key(index).map(Array.init) ?? [], payload: Array(batch.payload(index)))

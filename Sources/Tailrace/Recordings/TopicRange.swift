@@ -31,7 +31,7 @@ public struct TopicRange: Sendable {
     /// to stop. A message is valid during the call only.
     ///
     /// - Throws: a `StageError` when the brokers do not answer, or stop answering for 30 s.
-    public func forEach(_ body: (KafkaMessageBatch, _ index: Int) throws -> Bool) throws {
+    public func read(_ body: (KafkaMessageBatch, _ index: Int) throws -> Bool) throws {
         let consumer: KafkaConsumer
         var rests: [KafkaPartition: Rest]
         do {

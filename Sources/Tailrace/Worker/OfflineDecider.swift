@@ -27,7 +27,8 @@ public final class OfflineDecider {
             taskPlan: taskPlan,
             settings: PartitionTask.Settings(
                 encoding: .otlpProto, maximumRecordBytes: .max, sourceName: plan.stages[source].name),
-            partition: partition, environment: environment, restored: RestoredTask(epoch: 0, entry: nil), startOffset: 0, sinks: WorkerSinks(sinks: [:], deadLetters: DiscardSink()), observer: observer)
+            partition: partition, environment: environment, restored: RestoredTask(epoch: 0, entry: nil),
+            startOffset: 0, sinks: WorkerSinks(sinks: [:], deadLetters: DiscardSink()), observer: observer)
     }
 
     public var spanCount: UInt64 { task.counters.received }

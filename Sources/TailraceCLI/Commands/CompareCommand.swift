@@ -49,7 +49,7 @@ struct CompareCommand: ParsableCommand {
             new: ComparedPipeline(path: new, plan: plans.new, sampler: samplers.new))
         let progress = ProgressLine()
         var broken = 0
-        let (source, unreadable) = try spans.forEach(plan: plans.old, sampler: samplers.old) { record in
+        let (source, unreadable) = try spans.read(plan: plans.old, sampler: samplers.old) { record in
             do {
                 try comparison.process(record.payload, at: record.timestamp, partition: record.partition)
             } catch let error as ScanError {
@@ -67,7 +67,8 @@ struct CompareCommand: ParsableCommand {
         }
         if let html { try OutputFile.write(report.html, to: html) }
         if broken + unreadable > 0 {
-            throw CommandFailure("\(broken + unreadable) \(spans.unit) of \(source) could not be read; the rest was compared")
+            throw CommandFailure(
+                "\(broken + unreadable) \(spans.unit) of \(source) could not be read; the rest was compared")
         }
     }
 }

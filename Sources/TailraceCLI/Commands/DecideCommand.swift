@@ -22,7 +22,7 @@ struct DecideCommand: ParsableCommand {
     @Option(help: "The sampler, where the pipeline has several.") var stage: String?
     @Flag(help: "Write counts by policy, and estimates beside exact figures, to stderr at the end.") var summary = false
     @Option(help: "Rows of the estimates: one per service or operation of the traces' roots (service, operation, all).")
-    var by = TrafficStatistics.Grouping.operation
+    var by = GroupedTraffic.Grouping.operation
     @Option(help: "Write the estimates to this file as JSON.") var summaryJson: String?
 
     func run() throws {
@@ -33,7 +33,7 @@ struct DecideCommand: ParsableCommand {
         var deciders: [PartitionID: OfflineDecider] = [:]
         let progress = ProgressLine()
         func spanCount() -> String { Figures.grouped(deciders.values.reduce(0) { $0 + $1.spanCount }) }
-        let (source, malformed) = try spans.forEach(plan: plan, sampler: sampler) { record in
+        let (source, malformed) = try spans.read(plan: plan, sampler: sampler) { record in
             let decider =
                 try deciders[record.partition]
                 ?? OfflineDecider(plan: plan, sampler: sampler, observer: collector, partition: record.partition)
@@ -59,7 +59,7 @@ struct DecideCommand: ParsableCommand {
     }
 }
 
-extension TrafficStatistics.Grouping: ExpressibleByArgument {}
+extension GroupedTraffic.Grouping: ExpressibleByArgument {}
 
 /// Collects what a sampler decided, one line per trace.
 final class DecisionCollector: TaskObserver {

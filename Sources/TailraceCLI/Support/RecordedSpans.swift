@@ -34,7 +34,8 @@ struct RecordedSpans: ParsableArguments {
         if store != nil, brokers != nil { throw ValidationError("--brokers goes with --topic, not with a store") }
         if places == 0, from == nil {
             throw ValidationError(
-                "no spans; name a file (--input FILE), a topic (--topic TOPIC --brokers HOST:PORT) or a store (--store DIR)")
+                "no spans; name a file (--input FILE), a topic (--topic TOPIC --brokers HOST:PORT) or a store (--store DIR)"
+            )
         }
         if from != nil { _ = try start() }
     }
@@ -61,7 +62,7 @@ struct RecordedSpans: ParsableArguments {
     ///
     /// - Parameter plan: names the topic and its brokers where the options do not.
     /// - Returns: what was read, for people, and how many records could not be.
-    func forEach(
+    func read(
         plan: PipelinePlan, sampler: String, _ body: (Record) throws -> Void
     ) throws -> (source: String, unreadable: Int) {
         do {
@@ -127,7 +128,7 @@ struct RecordedSpans: ParsableArguments {
             throw CommandFailure("pipeline \(plan.name) reads no topic; name the brokers with --brokers")
         }
         var unreadable = 0
-        try TopicRange(address, topic: topic, from: try start()).forEach { batch, index in
+        try TopicRange(address, topic: topic, from: try start()).read { batch, index in
             let partition = PartitionID(cluster: "kafka", topic: topic, partition: batch.partition.partition)
             let payload = batch.payload(index)
             let timestamp = batch.timestampMs(index)

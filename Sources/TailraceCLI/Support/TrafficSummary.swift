@@ -5,33 +5,26 @@ import Query
 
 /// What kept traces say of all traffic, beside the exact figures: the table and the JSON of `decide --summary`.
 struct TrafficSummary {
-    private var total = TrafficStatistics(by: .all)
-    private var groups: TrafficStatistics
+    private var total = GroupedTraffic(by: .all)
+    private var groups: GroupedTraffic
     /// Dropped traces that no policy could have kept: estimates do not stand for them.
-    private var hopelessCount = 0
+    private var neverKept = 0
 
-    private static let shares: [(name: String, share: Double)] = [
-        ("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99),
-    ]
-    /// Columns of the table; the JSON has all.
-    private static let shownShares = [0, 2, 3]
+    private static let percentileNames = TrafficEstimate.percentiles.map { "p\(Int(($0 * 100).rounded()))" }
+    /// Percentiles of the table: p50, p95, p99. The JSON has all.
+    private static let shownPercentiles = [0, 2, 3]
     private static let rowLimit = 30
 
-    init(by grouping: TrafficStatistics.Grouping) { groups = TrafficStatistics(by: grouping) }
+    init(by grouping: GroupedTraffic.Grouping) { groups = GroupedTraffic(by: grouping) }
 
     mutating func add(_ trace: TraceSummary, _ decision: Decision) {
-        for statistics in [\TrafficSummary.total, \TrafficSummary.groups] {
-            if decision.isKept {
-                self[keyPath: statistics].addKept(
-                    service: trace.rootService, operation: trace.rootName, probability: decision.probability,
-                    isError: trace.errorCount > 0, duration: trace.duration, spanCount: trace.spanCount)
-            } else {
-                self[keyPath: statistics].addDropped(
-                    service: trace.rootService, operation: trace.rootName, isError: trace.errorCount > 0,
-                    duration: trace.duration, spanCount: trace.spanCount)
-            }
+        for traffic in [\TrafficSummary.total, \TrafficSummary.groups] {
+            self[keyPath: traffic].add(
+                service: trace.rootService, operation: trace.rootName,
+                probability: decision.isKept ? decision.probability : nil, isError: trace.errorCount > 0,
+                duration: trace.duration, spanCount: trace.spanCount)
         }
-        if !decision.isKept, decision.probability <= 0 { hopelessCount += 1 }
+        if !decision.isKept, decision.probability <= 0 { neverKept += 1 }
     }
 
     // MARK: - Text
@@ -40,14 +33,13 @@ struct TrafficSummary {
     var text: String {
         var rows = [
             ["", "kept", "traces", "estimated", "errors", "estimated"]
-                + Self.shownShares.flatMap { [Self.shares[$0].name, "estimated"] }
+                + Self.shownPercentiles.flatMap { [Self.percentileNames[$0], "estimated"] }
         ]
-        let all = total.rows
-        rows += all.map { cells($0, name: "(all)") }
+        rows += total.rows.map { Self.cells($0, name: "(all)") }
         let groups = groups.grouping == .all ? [] : groups.rows
         for row in groups.prefix(Self.rowLimit) {
-            let names = [row.group.service, row.group.operation].filter { !$0.isEmpty }
-            rows.append(cells(row, name: names.isEmpty ? "(no name)" : names.joined(separator: ": ")))
+            let names = [row.service, row.operation].compactMap(\.self).filter { !$0.isEmpty }
+            rows.append(Self.cells(row, name: names.isEmpty ? "(no name)" : names.joined(separator: ": ")))
         }
         var lines = ["traffic as the kept traces tell it (95 % confidence interval), beside the exact figures"]
         let widths = rows[0].indices.map { column in rows.map { TerminalText.width($0[column]) }.max() ?? 0 }
@@ -60,28 +52,28 @@ struct TrafficSummary {
         if groups.count > Self.rowLimit {
             lines.append("and \(groups.count - Self.rowLimit) more; --summary-json has them all")
         }
-        if hopelessCount > 0 {
+        if neverKept > 0 {
             lines.append(
-                "\(Figures.grouped(hopelessCount)) dropped traces matched no policy that could have kept them: the estimates do "
-                    + "not stand for them")
+                "\(Figures.grouped(neverKept)) dropped traces matched no policy that could have kept them: the estimates "
+                    + "do not stand for them")
         }
         return lines.map { $0 + "\n" }.joined()
     }
 
-    private func cells(_ row: TrafficStatistics.Row, name: String) -> [String] {
-        let exact = row.exact.percentiles(Self.shares.map(\.share))
-        let estimated = row.estimate.percentiles(Self.shares.map(\.share))
+    private static func cells(_ row: TrafficRow, name: String) -> [String] {
+        let exact = row.exact ?? TrafficCount()
+        let isEmpty = row.estimate.sampleCount == 0
+        let durations = shownPercentiles.flatMap { index in
+            [
+                exact.durations[index].map { DurationText.format(UInt64($0)) } ?? "-",
+                text(row.estimate.durations[index]) { DurationText.format(UInt64($0)) },
+            ]
+        }
         return [
-            TerminalText.clean(name), Figures.grouped(row.estimate.sampleCount), Figures.grouped(row.exact.count),
-            Self.text(row.estimate.count) { Figures.grouped(Int($0.rounded())) },
-            row.exact.errorRate.map(Self.percent) ?? "-", Self.text(row.estimate.errorRate, Self.percent),
-        ]
-            + Self.shownShares.flatMap { index in
-                [
-                    exact[index].map(DurationText.format) ?? "-",
-                    Self.text(estimated[index]) { DurationText.format(UInt64($0)) },
-                ]
-            }
+            TerminalText.clean(name), Figures.grouped(row.estimate.sampleCount), Figures.grouped(exact.traces),
+            isEmpty ? "-" : text(row.estimate.traces) { Figures.grouped(Int($0.rounded())) },
+            exact.errorRate.map(percent) ?? "-", text(row.estimate.errorRate, percent),
+        ] + durations
     }
 
     private static func percent(_ share: Double) -> String { "\((share * 10_000).rounded() / 100) %" }
@@ -94,72 +86,88 @@ struct TrafficSummary {
 
     // MARK: - JSON
 
-    /// One object: the whole, and the groups, those with most traces first. Durations are nanoseconds; an interval without an
-    /// upper end has null there.
+    /// The members that `GET /v1/stats` answers with: the whole, and the groups, those with most traces first.
     var json: [UInt8] {
-        var writer = JSONWriter(pretty: true)
-        writer.object { writer in
-            writer.member("by", groups.grouping.rawValue)
-            writer.member("confidence", 0.95)
-            writer.member("never_kept", hopelessCount)
-            writer.key("total")
-            Self.write(total.rows.first, by: .all, &writer)
-            writer.key("rows")
-            writer.array { writer in
-                for row in groups.rows { Self.write(row, by: groups.grouping, &writer) }
+        var json = JSONWriter(pretty: true)
+        json.object { json in
+            json.member("confidence", TrafficEstimate.confidence)
+            json.key("by")
+            if groups.grouping == .all { json.null() } else { json.string(groups.grouping.rawValue) }
+            json.member("neverKept", neverKept)
+            json.key("total")
+            if let row = total.rows.first { Self.write(row, &json) } else { json.null() }
+            json.key("groups")
+            json.array { json in
+                if groups.grouping == .all { return }
+                for row in groups.rows { Self.write(row, &json) }
             }
         }
-        writer.endLine()
-        return writer.bytes
+        json.endLine()
+        return json.bytes
     }
 
-    private static func write(
-        _ row: TrafficStatistics.Row?, by grouping: TrafficStatistics.Grouping, _ writer: inout JSONWriter
-    ) {
-        guard let row else { return writer.null() }
-        let exact = row.exact.percentiles(shares.map(\.share))
-        let estimated = row.estimate.percentiles(shares.map(\.share))
-        writer.object { writer in
-            if grouping != .all { writer.member("service", row.group.service) }
-            if grouping == .operation { writer.member("operation", row.group.operation) }
-            writer.member("kept", row.estimate.sampleCount)
-            writer.key("exact")
-            writer.object { writer in
-                writer.member("traces", row.exact.count)
-                writer.member("errors", row.exact.errorCount)
-                writer.member("spans", row.exact.spanCount)
-                writer.key("error_rate")
-                if let rate = row.exact.errorRate { writer.double(rate) } else { writer.null() }
-                for (index, share) in shares.enumerated() {
-                    writer.key(share.name)
-                    if let value = exact[index] { writer.int(value) } else { writer.null() }
-                }
+    private static func write(_ row: TrafficRow, _ json: inout JSONWriter) {
+        json.object { json in
+            for (key, name) in [("service", row.service), ("operation", row.operation)] {
+                json.key(key)
+                if let name { json.string(name) } else { json.null() }
             }
-            writer.key("estimate")
-            writer.object { writer in
-                writer.key("traces")
-                write(row.estimate.count, &writer)
-                writer.key("errors")
-                write(row.estimate.errorCount, &writer)
-                writer.key("spans")
-                write(row.estimate.spanCount, &writer)
-                writer.key("error_rate")
-                write(row.estimate.errorRate, &writer)
-                for (index, share) in shares.enumerated() {
-                    writer.key(share.name)
-                    write(estimated[index], &writer)
-                }
+            json.key("sample")
+            json.object {
+                $0.member("traces", row.estimate.sampleCount)
+                $0.member("errorTraces", row.estimate.sampleErrorCount)
             }
+            json.key("estimate")
+            write(row.estimate, &json)
+            json.key("exact")
+            if let exact = row.exact { write(exact, &json) } else { json.null() }
         }
     }
 
-    private static func write(_ estimate: Estimate?, _ writer: inout JSONWriter) {
-        guard let estimate else { return writer.null() }
-        writer.object { writer in
-            writer.member("value", estimate.value)
-            writer.member("lower", estimate.lower)
-            writer.key("upper")
-            if estimate.upper.isFinite { writer.double(estimate.upper) } else { writer.null() }
+    private static func write(_ estimate: TrafficEstimate, _ json: inout JSONWriter) {
+        json.object { json in
+            for (key, value) in [
+                ("traces", estimate.traces), ("errorTraces", estimate.errorTraces), ("spans", estimate.spans),
+                ("errorRate", estimate.errorRate),
+            ] as [(String, Estimate?)] {
+                json.key(key)
+                write(value, scale: 1, &json)
+            }
+            json.key("durationMs")
+            json.object { json in
+                for (name, duration) in zip(percentileNames, estimate.durations) {
+                    json.key(name)
+                    write(duration, scale: 1e-6, &json)
+                }
+            }
+        }
+    }
+
+    private static func write(_ exact: TrafficCount, _ json: inout JSONWriter) {
+        json.object { json in
+            json.member("traces", exact.traces)
+            json.member("errorTraces", exact.errorTraces)
+            json.member("spans", exact.spans)
+            json.key("errorRate")
+            if let rate = exact.errorRate { json.double(rate) } else { json.null() }
+            json.key("durationMs")
+            json.object { json in
+                for (name, duration) in zip(percentileNames, exact.durations) {
+                    json.key(name)
+                    if let duration { json.double(duration * 1e-6) } else { json.null() }
+                }
+            }
+        }
+    }
+
+    /// JSON has no infinity: an end that the sample says nothing of is null.
+    private static func write(_ estimate: Estimate?, scale: Double, _ json: inout JSONWriter) {
+        guard let estimate else { return json.null() }
+        json.object { json in
+            json.member("value", estimate.value * scale)
+            json.member("lower", estimate.lower * scale)
+            json.key("upper")
+            if estimate.upper.isFinite { json.double(estimate.upper * scale) } else { json.null() }
         }
     }
 }

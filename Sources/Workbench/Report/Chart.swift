@@ -35,7 +35,8 @@ package enum Chart {
                 + "\(label?(value) ?? Numbers.fixed(value, digits: 2) + unit)</text>\n"
             let index = (count - 1) * step / 4
             shapes +=
-                "<text x=\"\(number(x(index)))\" y=\"248\" font-size=\"12\" text-anchor=\"middle\">"
+                "<text x=\"\(number(x(index)))\" y=\"248\" font-size=\"12\" "
+                + "text-anchor=\"\(step == 4 ? "end" : "middle")\">"
                 + "\(Numbers.fixed(Double(index) * xScale, digits: 0)) \(xUnit)</text>\n"
         }
         if let line {
@@ -55,8 +56,12 @@ package enum Chart {
 
     /// Horizontal bars in groups, one bar of each series per group, with its value behind it.
     ///
-    /// - Parameter groups: what each group is called, with the values of the series and how they are written.
-    package static func bars(_ groups: [(name: String, values: [Double], labels: [String])]) -> String {
+    /// - Parameters:
+    ///   - groups: what each group is called, with the values of the series and how they are written.
+    ///   - firstColor: number of the first series' colour.
+    package static func bars(
+        _ groups: [(name: String, values: [Double], labels: [String])], firstColor: Int = 0
+    ) -> String {
         let largest = max(groups.flatMap(\.values).max() ?? 0, .leastNonzeroMagnitude)
         let barHeight = 14.0
         var y = 8.0
@@ -71,7 +76,7 @@ package enum Chart {
                 let top = y + barHeight * Double(index)
                 shapes +=
                     "<rect x=\"240\" y=\"\(number(top))\" width=\"\(number(width))\" "
-                    + "height=\"\(number(barHeight - 2))\" fill=\"\(color(index))\"/>"
+                    + "height=\"\(number(barHeight - 2))\" fill=\"\(color(firstColor + index))\"/>"
                     + "<text x=\"\(number(246 + width))\" y=\"\(number(top + 10))\" font-size=\"11\">"
                     + "\(escaped(group.labels[index]))</text>\n"
             }

@@ -2,7 +2,9 @@ import Glibc
 
 /// Numbers as the reports write them; no Foundation.
 package enum Numbers {
-    package static func percent(_ share: Double, digits: Int = 1) -> String { fixed(share * 100, digits: digits) + " %" }
+    package static func percent(_ share: Double, digits: Int = 1) -> String {
+        fixed(share * 100, digits: digits) + " %"
+    }
 
     package static func fixed(_ value: Double, digits: Int) -> String {
         guard value.isFinite else { return "-" }
