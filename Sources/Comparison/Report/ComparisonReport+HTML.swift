@@ -89,8 +89,10 @@ extension ComparisonReport {
     private static func highest(_ values: [Double]) -> Double { max(values.max() ?? 0, 1e-6) }
 
     private static func rate(_ value: Double) -> String {
-        value >= 10_000
-            ? "\(Int((value / 1000).rounded()))k" : Numbers.fixed(value, digits: value < 1 ? 3 : value < 10 ? 1 : 0)
+        value == 0
+            ? "0"
+            : value >= 10_000
+                ? "\(Int((value / 1000).rounded()))k" : Numbers.fixed(value, digits: value < 1 ? 3 : value < 10 ? 1 : 0)
     }
 
     private var shareChart: String {

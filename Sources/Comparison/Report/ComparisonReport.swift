@@ -76,6 +76,7 @@ package struct ComparisonReport {
     /// What a reader has to know to read the figures right.
     var notes: [String] {
         var notes: [String] = []
+        if result.offered.spans == 0 { notes.append("No spans came: there is nothing to compare.") }
         if isSampled {
             notes.append(
                 "These spans are what a sampler kept: traces that it dropped are missing here, on both sides.")

@@ -1,5 +1,5 @@
 public import Kafka
-public import Pipeline
+import Pipeline
 
 /// Reads the records of a topic, from a time or its beginning to where it ended when reading began. Joins no group and
 /// commits nothing.
@@ -23,8 +23,10 @@ public struct TopicRange: Sendable {
     private struct Rest {
         var start: Int64
         var end: Int64
-        /// Records before the range come first, since the broker could not tell where it begins.
-        var isBeforeRange = false
+        /// Records from before the range may come first: not every broker can tell where a time begins.
+        var isBeforeRange: Bool
+        /// The end is also that of the first fetch: not every broker's answer counts the last batch.
+        var isBegun = false
     }
 
     /// Visits the records partition by partition as they come, each partition's in the order of offsets; `body` returns false
@@ -38,9 +40,9 @@ public struct TopicRange: Sendable {
             var configuration = KafkaConsumer.Configuration(client: address.client, groupID: nil)
             configuration.offsetReset = .earliest
             configuration.reportPartitionEnd = true
-            rests = try KafkaAdmin(address.client).watermarks(topic: topic).filter { $1.high > $1.low }
-                .mapValues { Rest(start: $0.low, end: $0.high) }
-            if rests.isEmpty { return }
+            rests = try KafkaAdmin(address.client).watermarks(topic: topic).mapValues {
+                Rest(start: $0.low, end: $0.high, isBeforeRange: from != nil)
+            }
             consumer = try KafkaConsumer(configuration)
             if let from {
                 try seek(&rests, to: from, consumer)
@@ -57,6 +59,10 @@ public struct TopicRange: Sendable {
             for batch in result.batches {
                 lastProgress = WallClock.monotonic()
                 guard var rest = rests[batch.partition] else { continue }
+                if !rest.isBegun, let high = consumer.watermarks(of: batch.partition)?.high {
+                    rest.isBegun = true
+                    rest.end = max(rest.end, high)
+                }
                 for index in 0..<batch.count where batch.offset(index) < rest.end {
                     if rest.isBeforeRange, let from, batch.timestampMs(index) < from { continue }
                     rest.isBeforeRange = false
@@ -85,7 +91,7 @@ public struct TopicRange: Sendable {
     private func seek(_ rests: inout [KafkaPartition: Rest], to time: Int64, _ consumer: KafkaConsumer) throws {
         var unanswered: [KafkaPartition: Int64] = [:]
         for (partition, offset) in try consumer.offsets(of: Array(rests.keys), at: time) {
-            guard let rest = rests[partition] else { continue }
+            guard let rest = rests[partition], rest.end > rest.start else { continue }
             guard let offset, offset < rest.end else {
                 unanswered[partition] = rest.end - 1
                 continue
@@ -100,11 +106,8 @@ public struct TopicRange: Sendable {
             let result = consumer.poll(maxMessages: 100, timeoutMs: 200)
             for batch in result.batches where batch.count > 0 {
                 guard unanswered.removeValue(forKey: batch.partition) != nil else { continue }
-                if batch.timestampMs(0) >= time {
-                    rests[batch.partition]?.isBeforeRange = true
-                } else {
-                    rests[batch.partition] = nil
-                }
+                // Then what is before the range has to be read to find where it begins.
+                if (0..<batch.count).allSatisfy({ batch.timestampMs($0) < time }) { rests[batch.partition] = nil }
             }
             for event in result.events {
                 // A marker at the end: no record there is as late as the time.
