@@ -59,6 +59,10 @@ let package = Package(
         // Estimates with error bars from sampled traces: arithmetic only, for queries, the command line and the workbench.
         .target(name: "Estimation"),
         .target(name: "Workbench", dependencies: ["TraceModel", "OTLP", "Pipeline", "Sampling", "Estimation"]),
+        // What two pipelines keep of the same recorded spans, side by side.
+        .target(
+            name: "Comparison",
+            dependencies: ["TraceModel", "OTLP", "Pipeline", "Tailrace", "Query", "Workbench", "Estimation"]),
         .target(
             name: "Server",
             dependencies: [
@@ -76,7 +80,7 @@ let package = Package(
         .executableTarget(
             name: "TailraceCLI",
             dependencies: [
-                "Sampling", "Workbench", "Estimation",
+                "Sampling", "Workbench", "Estimation", "Comparison",
                 "Tailrace", "TraceModel", "OTLP", "Kafka", "Pipeline", "Storage", "Query", "Server", "DemoTraffic",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -129,6 +133,9 @@ let package = Package(
             name: "WorkbenchTests",
             dependencies: ["Workbench", "Estimation", "Sampling", "Pipeline", "OTLP", "TraceModel"]),
         .testTarget(name: "EstimationTests", dependencies: ["Estimation"]),
+        .testTarget(
+            name: "ComparisonTests",
+            dependencies: ["Comparison", "Tailrace", "Kafka", "Pipeline", "OTLP", "TraceModel"]),
         .testTarget(
             name: "ScrubbingTests",
             dependencies: ["Scrubbing", "Patterns", "OTLP", .product(name: "Yams", package: "Yams")]),

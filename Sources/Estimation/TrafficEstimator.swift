@@ -48,7 +48,29 @@ public struct TrafficEstimator: Sendable {
     public var count: Estimate { traces.estimate(atLeast: Double(sampleCount)) }
 
     /// Traces with an error.
-    public var errorCount: Estimate { errors.estimate(atLeast: Double(sampleErrorCount)) }
+    public var errorCount: Estimate {
+        var estimate = errors.estimate(atLeast: Double(sampleErrorCount))
+        // That none was seen does not mean that there is none.
+        if sampleErrorCount == 0, sampleCount > 0 { estimate.upper = max(estimate.upper, unseenShare * count.upper) }
+        return estimate
+    }
+
+    /// Kept traces that stand for others too.
+    public var sampledCount: Int { observations.count { $0.weight > 1 } }
+
+    /// Of all traces the largest share that may well be of a kind of which no sampled trace is: at 95 % confidence, by the
+    /// chance of seeing none among so many (Clopper and Pearson 1934, "rule of three"), with the size that unequal weights
+    /// leave (Kish 1965). Traces that were sure to be kept are all there.
+    private var unseenShare: Double {
+        var sum = 0.0
+        var squares = 0.0
+        for observation in observations where observation.weight > 1 {
+            sum += observation.weight
+            squares += observation.weight * observation.weight
+        }
+        guard squares > 0, traces.value > 0 else { return 0 }
+        return sum / traces.value * (1 - pow(0.05, squares / (sum * sum)))
+    }
 
     /// Spans of all traces.
     public var spanCount: Estimate { spans.estimate(atLeast: 0) }
@@ -60,6 +82,8 @@ public struct TrafficEstimator: Sendable {
         // Σ w (w - 1) (e - rate)² with e = 1 for errors and 0 for others.
         let others = max(0, traces.variance - errors.variance)
         let variance = errors.variance * (1 - rate) * (1 - rate) + others * rate * rate
+        if sampleErrorCount == 0 { return Estimate(value: 0, lower: 0, upper: unseenShare) }
+        if sampleErrorCount == sampleCount { return Estimate(value: 1, lower: 1 - unseenShare, upper: 1) }
         guard variance > 0, rate > 0, rate < 1 else { return .exact(rate) }
         // On the scale of the odds' logarithm the interval stays within 0 and 1.
         let odds = log(rate / (1 - rate))

@@ -1,7 +1,7 @@
 /// Text for a terminal: columns counted as the terminal counts them, and nothing in it that the terminal would obey.
-enum TerminalText {
+package enum TerminalText {
     /// Span names come from outside: an escape sequence in one must not move the cursor or change the title.
-    static func clean(_ text: String) -> String {
+    package static func clean(_ text: String) -> String {
         if !text.unicodeScalars.contains(where: isControl) { return text }
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars { result.append(isControl(scalar) ? "\u{FFFD}" : scalar) }
@@ -28,10 +28,10 @@ enum TerminalText {
         }
     }
 
-    static func width(_ text: String) -> Int { text.reduce(0) { $0 + width($1) } }
+    package static func width(_ text: String) -> Int { text.reduce(0) { $0 + width($1) } }
 
     /// Cut to `columns` with an ellipsis, or filled up with spaces.
-    static func fit(_ text: String, _ columns: Int, alignedRight: Bool = false) -> String {
+    package static func fit(_ text: String, _ columns: Int, alignedRight: Bool = false) -> String {
         let needed = width(text)
         if needed <= columns {
             let padding = String(repeating: " ", count: columns - needed)

@@ -23,7 +23,7 @@ public struct SegmentReader: Sendable {
         public var hasRoot: Bool
         /// Its number in the trace table and in `SegmentSummaries`.
         public var index: Int
-        var block: UInt32
+        package var block: UInt32
         var offset: UInt32
         var length: UInt32
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Estimation
 import OTLP
 import Pipeline
 import Tailrace
@@ -10,66 +11,55 @@ struct DecideCommand: ParsableCommand {
         discussion: """
             Writes one JSON line per trace to stdout, sorted by decision time. The pipeline is taken as it is, with its
             sources replaced by the recording and its sinks by the printer.
+            With --summary, counts by policy follow on stderr, and what the kept traces say of all traffic: estimates with 95 %
+            confidence intervals beside the exact figures.
             Example: tailrace decide pipelines/quickstart.yaml --input recorded.jsonl.gz
+            Example: tailrace decide pipelines/quickstart.yaml --input recorded.jsonl.gz --summary > /dev/null
             """)
 
     @Argument(help: "A pipeline file.") var pipeline: String
-    @Option(help: "Recorded spans: OTLP/JSON lines (plain, gzip, zstd), length-delimited protobuf, or - for stdin.")
-    var input: String
+    @OptionGroup var spans: RecordedSpans
     @Option(help: "The sampler, where the pipeline has several.") var stage: String?
-    @Flag(help: "Write counts by policy to stderr at the end.") var summary = false
+    @Flag(help: "Write counts by policy, and estimates beside exact figures, to stderr at the end.") var summary = false
+    @Option(help: "Rows of the estimates: one per service or operation of the traces' roots (service, operation, all).")
+    var by = GroupedTraffic.Grouping.operation
+    @Option(help: "Write the estimates to this file as JSON.") var summaryJson: String?
 
     func run() throws {
         let plan = try PipelineLoading.load(pipeline)
-        let sampler = try chooseSampler(plan)
-        let collector = DecisionCollector(sampler: sampler)
-        let decider = try OfflineDecider(plan: plan, sampler: sampler, observer: collector)
-        let reader: SpanFileReader
-        do { reader = try SpanFileReader(path: input) } catch { throw CommandFailure("\(error)") }
+        let sampler = try plan.chooseSampler(stage)
+        let collector = DecisionCollector(
+            sampler: sampler, statistics: summary || summaryJson != nil ? TrafficSummary(by: by) : nil)
+        var deciders: [PartitionID: OfflineDecider] = [:]
         let progress = ProgressLine()
-        var malformed = 0
-        do {
-            while let item = try reader.next() {
-                switch item {
-                case .request(let record): decider.process(record)
-                case .malformed(let error):
-                    malformed += 1
-                    Terminal.line("\(error)")
-                }
-                progress.show("\(Figures.grouped(decider.spanCount)) spans read")
-            }
-        } catch {
-            throw CommandFailure("\(error)")
+        func spanCount() -> String { Figures.grouped(deciders.values.reduce(0) { $0 + $1.spanCount }) }
+        let (source, malformed) = try spans.read(plan: plan, sampler: sampler) { record in
+            let decider =
+                try deciders[record.partition]
+                ?? OfflineDecider(plan: plan, sampler: sampler, observer: collector, partition: record.partition)
+            deciders[record.partition] = decider
+            decider.process(record.payload, timestamp: record.timestamp)
+            progress.show("\(spanCount()) spans read")
         }
-        decider.finish()
+        for partition in deciders.keys.sorted() { deciders[partition]?.finish() }
         collector.print()
         if summary || Terminal.isTerminal {
             progress.finish(
-                "\(Figures.grouped(decider.spanCount)) spans, \(Figures.grouped(collector.count)) traces: "
-                    + collector.summary())
+                "\(spanCount()) spans, \(Figures.grouped(collector.count)) traces: " + collector.summary())
         }
         for rejected in collector.rejected.prefix(20) { Terminal.line("rejected: \(rejected)") }
         if collector.rejected.count > 20 { Terminal.line("and \(collector.rejected.count - 20) more rejected") }
-        if malformed > 0 { throw CommandFailure("\(malformed) lines of \(input) could not be read") }
-    }
-
-    private func chooseSampler(_ plan: PipelinePlan) throws -> String {
-        let names = plan.samplers.map { plan.stages[$0].name }
-        if let stage {
-            guard names.contains(stage) else {
-                throw CommandFailure(
-                    "pipeline \(plan.name) has no sampler \"\(stage)\"; it has \(names.joined(separator: ", "))")
-            }
-            return stage
+        if let statistics = collector.statistics {
+            if summary { Terminal.write(statistics.text) }
+            if let summaryJson { try OutputFile.write(statistics.json, to: summaryJson) }
         }
-        guard let first = names.first else { throw CommandFailure("pipeline \(plan.name) has no sampler") }
-        guard names.count == 1 else {
-            throw CommandFailure(
-                "pipeline \(plan.name) has several samplers; choose one with --stage: \(names.joined(separator: ", "))")
+        if malformed > 0 {
+            throw CommandFailure("\(malformed) \(spans.unit) of \(source) could not be read")
         }
-        return first
     }
 }
+
+extension GroupedTraffic.Grouping: ExpressibleByArgument {}
 
 /// Collects what a sampler decided, one line per trace.
 final class DecisionCollector: TaskObserver {
@@ -82,8 +72,13 @@ final class DecisionCollector: TaskObserver {
     private let sampler: String
     private var rows: [Row] = []
     private(set) var rejected: [String] = []
+    /// Nil where nobody asked for estimates.
+    private(set) var statistics: TrafficSummary?
 
-    init(sampler: String) { self.sampler = sampler }
+    init(sampler: String, statistics: TrafficSummary?) {
+        self.sampler = sampler
+        self.statistics = statistics
+    }
 
     var count: Int { rows.count }
 
@@ -91,11 +86,13 @@ final class DecisionCollector: TaskObserver {
         // Late spans follow the decision that was made; it has its line.
         if stage != sampler || trace.isLate { return }
         rows.append(Row(traceID: trace.summary.traceID, decision: trace.decision, spans: trace.summary.spanCount))
+        statistics?.add(trace.summary, trace.decision)
     }
 
     func dropped(_ trace: DroppedTrace, stage: String) {
         if stage != sampler { return }
         rows.append(Row(traceID: trace.summary.traceID, decision: trace.decision, spans: trace.summary.spanCount))
+        statistics?.add(trace.summary, trace.decision)
     }
 
     func rejected(_ record: RejectedRecord) {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import OTLP
 import Pipeline
 import Sampling
@@ -57,7 +56,7 @@ struct SimulateCommand: ParsableCommand {
         let report = SimulationReport(title: title, simulation: simulation, steps: steps)
         Terminal.line(title)
         Terminal.output(report.table)
-        if let html { try write(report.html, to: html) }
+        if let html { try OutputFile.write(report.html, to: html) }
     }
 
     private func choose(
@@ -116,14 +115,5 @@ struct SimulateCommand: ParsableCommand {
         case .bytes: budget.rate / 400
         case .traces: budget.rate * 10
         }
-    }
-
-    private func write(_ text: String, to path: String) throws {
-        guard let file = fopen(path, "w") else {
-            throw CommandFailure("\(path) cannot be written: \(String(cString: strerror(errno)))")
-        }
-        let bytes = Array(text.utf8)
-        let written = fwrite(bytes, 1, bytes.count, file)
-        guard fclose(file) == 0, written == bytes.count else { throw CommandFailure("\(path) could not be written") }
     }
 }

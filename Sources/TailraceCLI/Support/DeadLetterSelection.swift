@@ -30,10 +30,7 @@ struct DeadLetterSelection: ParsableArguments {
 
     /// Milliseconds since the Unix epoch.
     private func oldest() throws -> Int64? {
-        guard let since else { return nil }
-        if let age = DurationText.parse(since) { return WallClock.now() - Int64(clamping: age / 1_000_000) }
-        if let time = TimeText.parse(since) { return Int64(clamping: time / 1_000_000) }
-        throw ValidationError("--since \(since) is no duration (24h) and no time (2026-11-21T03:00:00Z)")
+        try since.map { try PointInTime.parse($0, option: "--since") }
     }
 
     /// Visits every letter once, also where a crash made a worker write it twice; `body` returns false to stop.

@@ -1,10 +1,12 @@
 import Glibc
 
 /// Numbers as the reports write them; no Foundation.
-enum Numbers {
-    static func percent(_ share: Double, digits: Int = 1) -> String { fixed(share * 100, digits: digits) + " %" }
+package enum Numbers {
+    package static func percent(_ share: Double, digits: Int = 1) -> String {
+        fixed(share * 100, digits: digits) + " %"
+    }
 
-    static func fixed(_ value: Double, digits: Int) -> String {
+    package static func fixed(_ value: Double, digits: Int) -> String {
         guard value.isFinite else { return "-" }
         let scale = pow(10, Double(digits))
         let scaled = (abs(value) * scale).rounded()
