@@ -121,3 +121,12 @@ package indirect enum DraftValue: Sendable, Equatable {
         return entries.first { $0.key == key }?.value
     }
 }
+
+extension PipelineDraft {
+    /// An element of a list as lines, for comments that show what could stand there.
+    package static func lines(_ element: DraftElement) -> [String] {
+        var writer = YAMLWriter()
+        writer.element(element, indent: 0)
+        return writer.text.split(separator: "\n").map(String.init)
+    }
+}

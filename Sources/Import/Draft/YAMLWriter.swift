@@ -40,7 +40,7 @@ struct YAMLWriter {
         }
     }
 
-    private mutating func element(_ element: DraftElement, indent: Int) {
+    mutating func element(_ element: DraftElement, indent: Int) {
         comments(element.comments, indent: indent)
         let margin = String(repeating: " ", count: indent)
         if let short = Self.flow(element.value), indent + 2 + short.count <= Self.width || Self.isScalar(element.value)
