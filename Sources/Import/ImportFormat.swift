@@ -12,7 +12,8 @@ package enum ImportFormat: String, CaseIterable, Sendable {
         let keys = Set(root.entries.map(\.key))
         if keys.contains("RulesVersion") || keys.contains("Samplers") { return .refineryRules }
         let sections: Set = ["receivers", "processors", "exporters", "connectors", "service", "extensions"]
-        return keys.isDisjoint(with: sections) ? nil : .collector
+        if !keys.isDisjoint(with: sections) { return .collector }
+        return CollectorEnvelope.open(root) == nil ? nil : .collector
     }
 
     /// In words, for messages.

@@ -11,18 +11,21 @@ enum CollectorAdvice {
         processors[type]
             ?? Advice(
                 kind: .attention,
-                text: "Tailrace has no such stage; if spans need it before sampling, \(inFront), else behind the sampler")
+                text:
+                    "Tailrace has no such stage; if spans need it before sampling, \(inFront), else behind the sampler")
     }
 
     private static let processors: [String: Advice] = {
         var table: [String: Advice] = [
             "batch": Advice(kind: .info, text: "not needed: records are read and written in batches anyway"),
-            "groupbytrace": Advice(kind: .info, text: "not needed: a tail_sampler holds traces until they are complete"),
+            "groupbytrace": Advice(
+                kind: .info, text: "not needed: a tail_sampler holds traces until they are complete"),
             "memory_ballast": Advice(kind: .info, text: "not needed"),
             "groupbyattrs": Advice(kind: .info, text: "not needed: kept traces are stored by trace"),
             "transform": Advice(
                 kind: .attention,
-                text: "spans are not rewritten here: \(inFront). Deleting, masking, hashing and truncating can be rules of a "
+                text:
+                    "spans are not rewritten here: \(inFront). Deleting, masking, hashing and truncating can be rules of a "
                     + "scrub stage (config/scrub.yaml has examples)"),
             "span": Advice(kind: .attention, text: "span names are not rewritten here: \(inFront)"),
             "span_metrics": Advice(kind: .attention, text: connectors["spanmetrics"] ?? ""),
@@ -30,10 +33,12 @@ enum CollectorAdvice {
             "service_graph": Advice(kind: .attention, text: connectors["servicegraph"] ?? ""),
             "servicegraph": Advice(kind: .attention, text: connectors["servicegraph"] ?? ""),
             "routing": Advice(
-                kind: .attention, text: "write a route stage for each branch: { kind: route, match: { … } }, see docs/pipelines.md"),
+                kind: .attention,
+                text: "write a route stage for each branch: { kind: route, match: { … } }, see docs/pipelines.md"),
         ]
         for type in [
-            "k8sattributes", "k8s_attributes", "resourcedetection", "resource_detection", "geoip", "dns_lookup", "lookup",
+            "k8sattributes", "k8s_attributes", "resourcedetection", "resource_detection", "geoip", "dns_lookup",
+            "lookup",
             "awsecsattributes",
         ] {
             table[type] = Advice(
@@ -42,7 +47,8 @@ enum CollectorAdvice {
         }
         for type in [
             "cumulativetodelta", "deltatocumulative", "deltatorate", "metricstransform", "metrics_transform",
-            "experimental_metricsgeneration", "metricsgeneration", "metric_start_time", "interval", "logdedup", "log_dedup",
+            "experimental_metricsgeneration", "metricsgeneration", "metric_start_time", "interval", "logdedup",
+            "log_dedup",
             "logstransform",
         ] {
             table[type] = Advice(kind: .info, text: "is not for traces; left out")
@@ -61,8 +67,10 @@ enum CollectorAdvice {
     static let exporters: [String: String] = [
         "jaeger": "Jaeger's UI can also ask `tailrace serve` itself",
         "otlp/jaeger": "Jaeger's UI can also ask `tailrace serve` itself",
-        "loadbalancing": "Balancing by trace id is what Kafka's partitions do here: key by trace id and run several workers",
-        "load_balancing": "Balancing by trace id is what Kafka's partitions do here: key by trace id and run several workers",
+        "loadbalancing":
+            "Balancing by trace id is what Kafka's partitions do here: key by trace id and run several workers",
+        "load_balancing":
+            "Balancing by trace id is what Kafka's partitions do here: key by trace id and run several workers",
     ]
 
     static let connectors: [String: String] = [
@@ -100,7 +108,8 @@ enum CollectorAdvice {
         default:
             Advice(
                 kind: .attention,
-                text: "Tailrace has no extensions: leave it in the Collector that needs it; logins to Kafka go under options of "
+                text:
+                    "Tailrace has no extensions: leave it in the Collector that needs it; logins to Kafka go under options of "
                     + "the kafka stages")
         }
     }

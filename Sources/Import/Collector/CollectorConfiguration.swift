@@ -140,7 +140,9 @@ enum CollectorEnvelope {
             let entries = root["data"]?.entries ?? []
             return entries.lazy.compactMap { content($0.value) }.first { isConfiguration($0) }
         default:
-            for path in [["config"], ["opentelemetry-collector", "config"], ["alternateConfig"], ["collector", "config"]] {
+            for path in [
+                ["config"], ["opentelemetry-collector", "config"], ["alternateConfig"], ["collector", "config"],
+            ] {
                 let value = path.reduce(ConfigValue?.some(root)) { value, key in value?[key] }
                 if let value = value.flatMap(content), isConfiguration(value) { return value }
             }

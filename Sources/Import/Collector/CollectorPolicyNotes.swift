@@ -38,7 +38,9 @@ enum CollectorPolicyNotes {
                     + "trace on, and unused shares are lent; the Collector does none of these.")
         case "ottl_condition":
             if (block?["error_mode"]?.scalar ?? "propagate") == "propagate" {
-                say("A condition that cannot be worked out does not hold; with propagate the Collector skips the policy.")
+                say(
+                    "A condition that cannot be worked out does not hold; with propagate the Collector skips the policy."
+                )
             }
         default: break
         }

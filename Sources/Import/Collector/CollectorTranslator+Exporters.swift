@@ -27,7 +27,8 @@ extension CollectorTranslator {
 
     private func isRead(_ flow: Flow) -> Bool {
         let read = Set(
-            (stagesSoFar + sinks).flatMap(\.from) + storedTraces + connectorFlows.values.flatMap { $0.spans + $0.traces })
+            (stagesSoFar + sinks).flatMap(\.from) + storedTraces
+                + connectorFlows.values.flatMap { $0.spans + $0.traces })
         return (flow.spans + flow.traces).allSatisfy { read.contains($0) }
     }
 
@@ -79,19 +80,43 @@ extension CollectorTranslator {
     ) {
         var made: (kind: String, options: [DraftEntry], comments: [String])?
         for (type, ports) in [("spans", flow.spans), ("traces", flow.traces)] where !ports.isEmpty {
-            let key = "\(component.id) \(type)"
+            let passed = ports.first.flatMap { scrubbersPassed[$0] } ?? []
+            let key = "\(component.id) \(type) \(passed)"
             if let index = sinkIndices[key] {
                 sinks[index].from += ports.filter { !sinks[index].from.contains($0) }
                 continue
             }
-            let parts = made ?? make(&self)
+            var parts = made ?? make(&self)
             made = parts
             sinkIndices[key] = sinks.count
+            if parts.kind == "file_sink" { givePathOfItsOwn(component, &parts.options) }
             let name = stageName(component.id, otherwise: "exporter")
             sinks.append(
                 PipelineDraft.Stage(
                     name, kind: parts.kind, from: ports, options: parts.options, comments: parts.comments))
         }
+    }
+
+    /// Two stages cannot write one file.
+    private mutating func givePathOfItsOwn(_ component: Component, _ options: inout [DraftEntry]) {
+        guard case .scalar(let path, let isQuoted)? = options.first?.value else { return }
+        let taken = Set(
+            sinks.filter { $0.kind == "file_sink" }.compactMap { sink -> String? in
+                guard case .scalar(let other, _)? = sink.options.first?.value else { return nil }
+                return other
+            })
+        var free = path
+        var number = 2
+        while taken.contains(free) {
+            let file = path.split(separator: "/").last ?? ""
+            let stem = file.lastIndex(of: ".").map { path[..<$0] } ?? Substring(path)
+            free = "\(stem)-\(number)\(path.dropFirst(stem.count))"
+            number += 1
+        }
+        if free == path { return }
+        options[0] = DraftEntry(
+            "path", .scalar(free, isQuoted: isQuoted), remark: "was \(path), which another stage writes")
+        note(.changed, component, "single spans and whole traces go to files of their own; the second is \(free)")
     }
 
     private mutating func kafkaSink(
@@ -103,7 +128,9 @@ extension CollectorTranslator {
         var options = brokers(settings["brokers"])
         options.append(DraftEntry("topic", .text(Self.exportedTopic(component))))
         if let encoding = (traces?["encoding"] ?? settings["encoding"])?.scalar, encoding != "otlp_proto" {
-            note(.attention, component, "encoding \(encoding): here records are OTLP protobuf (otlp_proto); let readers expect it")
+            note(
+                .attention, component,
+                "encoding \(encoding): here records are OTLP protobuf (otlp_proto); let readers expect it")
             comments.append("Records are OTLP protobuf; encoding was \(encoding).")
         }
         if let compression = settings["producer"]?["compression"] {
@@ -148,19 +175,24 @@ extension CollectorTranslator {
             note(.attention, component, "format \(format): lines are OTLP/JSON here")
         }
         if let compression = settings["compression"]?.scalar, !compression.isEmpty {
-            note(.attention, component, "compression \(compression): the file is written uncompressed; compress it when it is rotated")
+            note(
+                .attention, component,
+                "compression \(compression): the file is written uncompressed; compress it when it is rotated")
         }
         if settings["rotation"] != nil {
             note(.attention, component, "rotation: files are not rotated here; let logrotate do it (copytruncate)")
         }
         if settings["group_by"] != nil {
-            note(.attention, component, "group_by: everything goes into one file; use a route stage and several file_sink stages")
+            note(
+                .attention, component,
+                "group_by: everything goes into one file; use a route stage and several file_sink stages")
         }
         noteLeftovers(
             component, handled: ["path", "format", "compression", "rotation", "group_by", "encoding"],
             unneeded: ["append", "flush_interval", "create_directory", "directory_permissions"])
         if settings["encoding"] != nil { note(.attention, component, "encoding: lines are OTLP/JSON here") }
-        comments.append("Appends lines of OTLP/JSON; the second worker thread writes a file of its own (.1 before the ending).")
+        comments.append(
+            "Appends lines of OTLP/JSON; the second worker thread writes a file of its own (.1 before the ending).")
         note(.changed, component, "lines are appended, and each worker thread has a file of its own")
         return ("file_sink", [DraftEntry("path", path)], comments)
     }
@@ -178,7 +210,8 @@ extension CollectorTranslator {
             note(
                 .changed, component,
                 "prints spans there; here look at what is stored with tailrace search and tailrace trace")
-            storeComments.append("Instead of \(origin(component)), which prints: look with `tailrace search`.")
+            addStoreComment(
+                component, ["Instead of \(origin(component)), which prints: look with `tailrace search`."])
         default:
             let topic = "\(options.topic).kept"
             let place = target.map { " (\($0))" } ?? ""
@@ -189,11 +222,19 @@ extension CollectorTranslator {
                     + (CollectorAdvice.exporters[component.type].map { ". " + $0 } ?? ""))
             let reader = flow.traces.first ?? "sampler"
             let name = PipelineImport.identifier(component.id, otherwise: "exporter")
-            storeComments.append(
-                "Instead of \(origin(component))\(place). To go on feeding it, add this stage, and a Collector with a kafka "
-                    + "receiver of the topic and the exporter as it was:")
-            storeComments.append("  \(name): { kind: kafka_sink, from: \(reader), topic: \(topic) }")
+            addStoreComment(
+                component,
+                [
+                    "Instead of \(origin(component))\(place). To go on feeding it, add this stage, and a Collector with a kafka "
+                        + "receiver of the topic and the exporter as it was:",
+                    "  \(name): { kind: kafka_sink, from: \(reader), topic: \(topic) }",
+                ])
         }
+    }
+
+    private mutating func addStoreComment(_ component: Component, _ lines: [String]) {
+        if storeComments.contains(where: { $0.subject == component.subject }) { return }
+        storeComments.append((component.subject, lines))
     }
 
     /// Hands the flow to the store, which takes whole traces: where no sampler made them, one that keeps everything does.
@@ -209,7 +250,8 @@ extension CollectorTranslator {
                             .list([
                                 DraftElement(
                                     .map([
-                                        DraftEntry("name", .text("everything")), DraftEntry("type", .text("always_sample")),
+                                        DraftEntry("name", .text("everything")),
+                                        DraftEntry("type", .text("always_sample")),
                                     ]))
                             ]))
                     ],
@@ -233,18 +275,55 @@ extension CollectorTranslator {
         "deployment.environment.name", "k8s.namespace.name", "k8s.pod.name",
     ]
 
+    /// Writes the store's stages: one index and store for all ports that have passed the same scrubbers.
     mutating func finishStore() {
-        guard !storedTraces.isEmpty else { return }
-        let index = stageName("index", otherwise: "indexer")
-        sinks.insert(
-            PipelineDraft.Stage(
-                index, kind: "indexer", from: storedTraces,
-                options: [DraftEntry("attributes", .texts(Self.searchable))],
-                comments: ["What kept traces can be found by, besides service, operation, error, duration and time."]),
-            at: 0)
-        sinks.insert(
-            PipelineDraft.Stage(
-                stageName("store", otherwise: "segments"), kind: "segments", from: [index],
-                options: [DraftEntry("path", .text("./data"))], comments: storeComments), at: 1)
+        var groups: [(passed: [String], ports: [String])] = []
+        for port in storedTraces {
+            let passed = scrubbersPassed[port] ?? []
+            if let index = groups.firstIndex(where: { $0.passed == passed }) {
+                groups[index].ports.append(port)
+            } else {
+                groups.append((passed, [port]))
+            }
+        }
+        var made: [PipelineDraft.Stage] = []
+        for (position, group) in groups.enumerated() {
+            let index = stageName("index", otherwise: "indexer")
+            let comments =
+                position == 0
+                ? ["What kept traces can be found by, besides service, operation, error, duration and time."]
+                : ["The same for traces that were scrubbed in another way."]
+            made.append(
+                PipelineDraft.Stage(
+                    index, kind: "indexer", from: group.ports,
+                    options: [DraftEntry("attributes", .texts(Self.searchable))], comments: comments))
+            made.append(
+                PipelineDraft.Stage(
+                    stageName("store", otherwise: "segments"), kind: "segments", from: [index],
+                    options: [DraftEntry("path", .text("./data"))],
+                    comments: position == 0 ? storeComments.flatMap(\.lines) : []))
+        }
+        sinks.insert(contentsOf: made, at: 0)
+    }
+
+    /// Notes topics that a pipeline reads and writes: what it writes would come back without end.
+    mutating func noteLoops() {
+        let all = allStages
+        func option(_ stage: PipelineDraft.Stage, _ key: String) -> DraftValue? {
+            stage.options.first { $0.key == key }?.value
+        }
+        for sink in all where sink.kind == "kafka_sink" {
+            var reached: Set<String> = [sink.name]
+            for stage in all.reversed() where reached.contains(stage.name) { reached.formUnion(stage.from) }
+            for source in all where source.kind == "kafka" && reached.contains(source.name) {
+                guard option(source, "topic") == option(sink, "topic"),
+                    option(source, "brokers") == option(sink, "brokers")
+                else { continue }
+                note(
+                    .attention, "stage \(sink.name)",
+                    "writes the topic that stage \(source.name) reads: spans would go round without end; write another topic",
+                    at: configuration.pipelines.first?.location ?? SourceLocation(file: file, line: 1, column: 1))
+            }
+        }
     }
 }

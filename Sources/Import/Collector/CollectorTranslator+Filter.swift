@@ -72,7 +72,8 @@ extension CollectorTranslator {
                 }
             default:
                 note(
-                    .attention, "\(component.subject)::traces::\(entry.key)", "has no counterpart here and was left out",
+                    .attention, "\(component.subject)::traces::\(entry.key)",
+                    "has no counterpart here and was left out",
                     at: entry.keyLocation)
             }
         }
@@ -115,7 +116,8 @@ extension CollectorTranslator {
         guard let problem = SpanConditions.problem(in: condition) else { return true }
         note(
             .attention, component,
-            "the condition \(Wording.quoted(condition)) is left out, so the spans it would drop pass: \(problem)",
+            "the condition \(Wording.quoted(condition)) is left out, so the spans it would drop pass: "
+                + Self.shortened(problem),
             at: location)
         return false
     }

@@ -44,8 +44,14 @@ extension CollectorTranslator {
                 .attention, component,
                 "topics by pattern (\(patterns.joined(separator: ", "))) are not supported: write one kafka stage for each "
                     + "topic", at: traces?["topics"]?.location)
-            topics = topics.map { $0.hasPrefix("^") ? String($0.dropFirst().prefix { !"[](){}*+?|\\$".contains($0) }) : $0 }
-            topics = topics.map { $0.isEmpty ? "otlp_spans" : $0 }
+            topics = topics.map {
+                $0.hasPrefix("^") ? String($0.dropFirst().prefix { !"[](){}*+?|\\$".contains($0) }) : $0
+            }
+            topics = topics.map { topic in
+                var bare = Substring(topic)
+                while let last = bare.last, ".-_".contains(last) { bare = bare.dropLast() }
+                return bare.isEmpty ? "otlp_spans" : String(bare)
+            }
             comments.append("Topics by pattern are not supported: put in the topics' names, one stage for each.")
         }
         var shared: [DraftEntry] = []
@@ -126,8 +132,11 @@ extension CollectorTranslator {
         var entries: [DraftEntry] = []
         if let value = settings["session_timeout"], case .text(let text) = CollectorValue.duration(value) {
             if let milliseconds = Units.duration(text), milliseconds < 6000 {
-                entries.append(DraftEntry("session_timeout", .text("6s"), remark: "was \(text); a last flush must fit into it"))
-                note(.changed, component, "session_timeout is raised to 6s, the least that is allowed", at: value.location)
+                entries.append(
+                    DraftEntry("session_timeout", .text("6s"), remark: "was \(text); a last flush must fit into it"))
+                note(
+                    .changed, component, "session_timeout is raised to 6s, the least that is allowed",
+                    at: value.location)
             } else {
                 entries.append(DraftEntry("session_timeout", .text(text)))
             }
@@ -148,9 +157,18 @@ extension CollectorTranslator {
 
     /// Receivers that listen, or fetch from elsewhere: their spans come through Kafka.
     private mutating func pushed(_ component: Component) -> String {
+        let isFurther = pushedSource != nil
         let stage = pushedSource ?? addPushedSource(component)
         let topic = pushedTopic
         let advice = CollectorAdvice.receivers[component.type]
+        if isFurther {
+            note(
+                .attention, component,
+                (advice.map { $0 + " " } ?? "")
+                    + "Its spans come through Kafka, too: keep it in the Collector in front "
+                    + "(see stage \(stage))")
+            return stage
+        }
         note(
             .attention, component,
             (advice.map { $0 + " " } ?? "")

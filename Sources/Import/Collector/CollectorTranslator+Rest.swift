@@ -36,7 +36,9 @@ extension CollectorTranslator {
                 at: telemetry.keyLocation)
         }
         for entry in configuration.unknownEntries {
-            note(.attention, entry.path, "is no part of a Collector's configuration that is known here; left out", at: entry.location)
+            note(
+                .attention, entry.path, "is no part of a Collector's configuration that is known here; left out",
+                at: entry.location)
         }
         escapeForeignReferences()
     }

@@ -65,7 +65,8 @@ extension CollectorTranslator {
         case "proportional", "equalizing":
             block.append(DraftEntry("mode", .text(settings["mode"]?.scalar ?? "proportional")))
             note(
-                .changed, component, "decides once for a whole trace, by the same bits of its id and tracestate; the ratio of a "
+                .changed, component,
+                "decides once for a whole trace, by the same bits of its id and tracestate; the ratio of a "
                     + "trace whose spans have different tracestates is that of the trace")
             comments.append("Decides once for a whole trace, by the same bits of the trace id and tracestate.")
         default:
@@ -75,11 +76,13 @@ extension CollectorTranslator {
                 "keeps the same share of traces, but not the same ones: the hash is another. Where several tiers must agree, "
                     + "use mode: proportional in all of them")
             comments.append(
-                "The same share of traces as with the Collector's hash_seed, but not the same traces: the hash is another.")
+                "The same share of traces as with the Collector's hash_seed, but not the same traces: the hash is another."
+            )
         }
         comments.append(
             "Spans with sampling.priority are not treated apart. To honour it, add before this: "
-                + "{ name: priority, type: numeric_attribute, numeric_attribute: { key: sampling.priority, min_value: 1 } }")
+                + "{ name: priority, type: numeric_attribute, numeric_attribute: { key: sampling.priority, min_value: 1 } }"
+        )
         note(.changed, component, "sampling.priority on spans is not looked at; the comment has a policy that does")
         noteLeftovers(
             component, handled: ["sampling_percentage", "hash_seed", "mode"],
@@ -113,14 +116,16 @@ extension CollectorTranslator {
         for entry in settings.entries {
             guard let reason = Self.unneededOptions[entry.key] else {
                 note(
-                    .attention, "\(component.subject)::\(entry.key)", "is no option that is known here; it was left out",
+                    .attention, "\(component.subject)::\(entry.key)",
+                    "is no option that is known here; it was left out",
                     at: entry.keyLocation)
                 continue
             }
             if !reason.isEmpty {
                 note(
                     entry.key == "drop_pending_traces_on_shutdown" && CollectorValue.boolean(entry.value) == true
-                        ? .changed : .info, "\(component.subject)::\(entry.key)", "left out: \(reason)", at: entry.keyLocation)
+                        ? .changed : .info, "\(component.subject)::\(entry.key)", "left out: \(reason)",
+                    at: entry.keyLocation)
             }
         }
         noteStrategy(component, &comments)
@@ -129,13 +134,19 @@ extension CollectorTranslator {
                 + "read late.")
         var entries: [DraftEntry] = []
         let wait = duration(settings["decision_wait"], component) ?? "30s"
-        let settle = duration(settings["decision_wait_after_root_received"], component).flatMap { $0 == "0s" ? nil : $0 }
+        let settle = duration(settings["decision_wait_after_root_received"], component).flatMap {
+            $0 == "0s" ? nil : $0
+        }
         // Both forms close windows at the same times; only the own one has room for a memory bound.
         if plan.memoryLimit != nil, let milliseconds = Units.duration(wait), milliseconds >= 1000 {
             entries.append(
                 DraftEntry(
-                    "window", .map(windowEntries(max: wait, settle: settle, plan, isCollectors: true)),
-                    comments: ["decision_wait is max; settle and idle as long as max never count, as in the Collector."]))
+                    "window",
+                    .map(
+                        windowEntries(max: wait, settle: settle, plan, isCollectors: true)
+                            + (settings["tail_storage"] == nil ? [] : [DraftEntry("buffer", .text("disk"))])),
+                    comments: ["decision_wait is max; settle and idle as long as max never count, as in the Collector."]
+                ))
             if let storage = settings["tail_storage"] { noteStorage(component, storage) }
         } else {
             entries.append(
@@ -144,7 +155,8 @@ extension CollectorTranslator {
                     remark: settings["decision_wait"] == nil ? "the Collector's default" : nil))
             if let settle { entries.append(DraftEntry("decision_wait_after_root_received", .text(settle))) }
             if let storage = settings["tail_storage"] {
-                entries.append(DraftEntry("tail_storage", DraftValue(storage), remark: "undecided spans are held on disk"))
+                entries.append(
+                    DraftEntry("tail_storage", DraftValue(storage), remark: "undecided spans are held on disk"))
                 noteStorage(component, storage)
             }
         }
@@ -179,7 +191,8 @@ extension CollectorTranslator {
         var entries: [DraftEntry] = []
         if isCollectors {
             entries = [
-                DraftEntry("max", .text(max)), DraftEntry("settle", .text(settle ?? max)), DraftEntry("idle", .text(max)),
+                DraftEntry("max", .text(max)), DraftEntry("settle", .text(settle ?? max)),
+                DraftEntry("idle", .text(max)),
             ]
         }
         if let limit = plan.memoryLimit { entries.append(DraftEntry("max_bytes", .text(limit))) }
@@ -198,7 +211,8 @@ extension CollectorTranslator {
                     + "\(text)s if seconds are meant", at: value.location)
             return "1s"
         case .unreadable:
-            note(.attention, component, "\(Wording.kind(of: value)) is no duration; it was left out", at: value.location)
+            note(
+                .attention, component, "\(Wording.kind(of: value)) is no duration; it was left out", at: value.location)
             return nil
         }
     }
@@ -268,9 +282,24 @@ extension CollectorTranslator {
         let name = policy["name"]?.scalar ?? ""
         return diagnostics.sorted.filter { $0.severity == .error }.map { diagnostic in
             let prefix = "policy \(Wording.quoted(name)): "
-            return diagnostic.message.hasPrefix(prefix)
+            let message =
+                diagnostic.message.hasPrefix(prefix)
                 ? String(diagnostic.message.dropFirst(prefix.count)) : diagnostic.message
+            return shortened(message)
         }
+    }
+
+    /// Without the list of everything that is known, which helps nobody in a comment.
+    static func shortened(_ message: String) -> String {
+        for mark in ["; known ", " Known types: "] {
+            if let range = message.firstRange(of: mark) {
+                let isType = message.hasPrefix("unknown type ")
+                return String(message[..<range.lowerBound])
+                    + (isType
+                        ? "; policies of extensions are not loaded here: write it as traceql or ottl_condition" : "")
+            }
+        }
+        return message
     }
 
     private static func asComment(_ policy: ConfigValue) -> [String] {

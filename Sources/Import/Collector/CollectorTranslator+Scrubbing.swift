@@ -6,6 +6,17 @@ struct ScrubRuleDrafts {
     private(set) var elements: [DraftElement] = []
     private var counts: [String: Int] = [:]
 
+    /// Adds a key to the rule before, if that deletes keys in the same place.
+    mutating func extendDelete(_ key: String, _ place: String) -> Bool {
+        guard let last = elements.last, case .map(var entries) = last.value, last.comments.isEmpty,
+            entries.map(\.key) == ["name", "action", "keys", "where"], last.value["action"] == .text("delete"),
+            last.value["where"] == .texts([place]), case .list(let keys) = entries[2].value
+        else { return false }
+        entries[2].value = .list(keys + [DraftElement(.text(key))])
+        elements[elements.count - 1].value = .map(entries)
+        return true
+    }
+
     /// Adds a rule under a name of its own, made of `action`.
     ///
     /// - Parameter entries: what follows the name.
@@ -37,7 +48,10 @@ extension CollectorTranslator {
         case "resource": actionRules(component, component.settings["attributes"], place: "resource", &rules, &comments)
         default: actionRules(component, component.settings["actions"], place: "span", &rules, &comments)
         }
-        guard !rules.elements.isEmpty else { return nil }
+        guard !rules.elements.isEmpty else {
+            note(.info, component, "nothing of it became a rule; no stage was made of it")
+            return nil
+        }
         return PipelineDraft.Stage(
             stageName(component.id, otherwise: "scrub"), kind: "scrub", from: from,
             options: [DraftEntry("rules", .list(rules.elements))], comments: comments)
@@ -78,6 +92,7 @@ extension CollectorTranslator {
                 entries.append(DraftEntry("key_patterns", .list([DraftElement(.scalar(usable, isQuoted: true))])))
             }
             if entries.isEmpty { return refuse("names no key; left out") }
+            if kind == "delete", let key, action["pattern"] == nil, rules.extendDelete(key, place) { return }
             if kind == "delete" { return rules.add("delete", entries + [whereEntry]) }
             rules.add("hash", entries + [Self.hashKey, whereEntry])
             note(
@@ -93,7 +108,9 @@ extension CollectorTranslator {
                 [
                     DraftEntry("keys", .texts([key])), DraftEntry("with", .scalar(value, isQuoted: true)), whereEntry,
                 ], name: "update")
-            note(.changed, subject, "the new value is a text, and values inside maps are changed too", at: action.location)
+            note(
+                .changed, subject, "the new value is a text, and values inside maps are changed too",
+                at: action.location)
         case "insert", "upsert":
             if action["value"] == nil { return refuse(Self.copyAdvice) }
             refuse(
@@ -116,7 +133,9 @@ extension CollectorTranslator {
             _ = try TextMatcher(pattern)
             return pattern
         } catch {
-            note(.attention, subject, "the pattern \(Wording.quoted(pattern)) is left out: \(error.message)", at: value.location)
+            note(
+                .attention, subject, "the pattern \(Wording.quoted(pattern)) is left out: \(error.message)",
+                at: value.location)
             return nil
         }
     }
@@ -148,7 +167,8 @@ extension CollectorTranslator {
                     .attention, component,
                     "allowed_keys does not have service.name: kept traces lose the names of their services, here as there, and "
                         + "cannot be found by them; add it to except")
-                comments.append("service.name is not among allowed_keys: traces cannot be found by service. Add it to except.")
+                comments.append(
+                    "service.name is not among allowed_keys: traces cannot be found by service. Add it to except.")
             }
         }
         let hash = hashEntries(component, &comments)
@@ -236,7 +256,8 @@ extension CollectorTranslator {
                 "mask",
                 [
                     DraftEntry("keys", .texts(keys.isEmpty ? ["db.statement", "db.query.text"] : keys)),
-                    Self.patternEntry("values", ["'[^']*'", "\\b[0-9]+\\b"]), DraftEntry("with", .scalar("?", isQuoted: true)),
+                    Self.patternEntry("values", ["'[^']*'", "\\b[0-9]+\\b"]),
+                    DraftEntry("with", .scalar("?", isQuoted: true)),
                 ], name: "sql-literals")
             note(
                 .changed, subject, "texts in single quotes and numbers become ?; SQL itself is not parsed",

@@ -20,6 +20,7 @@ struct CollectorTranslator {
     var notes: [ImportNote] = []
     private(set) var sources: [PipelineDraft.Stage] = []
     private var stages: [PipelineDraft.Stage] = []
+    var allStages: [PipelineDraft.Stage] { sources + stages + sinks }
     /// Stages between sources and sinks.
     var stagesSoFar: [PipelineDraft.Stage] { stages }
     var sinks: [PipelineDraft.Stage] = []
@@ -36,7 +37,10 @@ struct CollectorTranslator {
     var sinkIndices: [String: Int] = [:]
     /// Ports that the built-in store takes.
     var storedTraces: [String] = []
-    var storeComments: [String] = []
+    /// Comments of the store, by what they are about.
+    var storeComments: [(subject: String, lines: [String])] = []
+    /// The scrubbers that what leaves a stage has passed: all inputs of a stage must have passed the same.
+    var scrubbersPassed: [String: [String]] = [:]
     /// Components that some trace pipeline uses.
     var usedComponents: Set<String> = []
 
@@ -56,6 +60,7 @@ struct CollectorTranslator {
         chooseTopic(pipelines)
         for pipeline in ordered(pipelines) { translate(pipeline) }
         finishStore()
+        noteLoops()
         noteTheRest()
         return true
     }
@@ -74,7 +79,8 @@ struct CollectorTranslator {
             }
         }
         note(
-            .changed, "service", "there is no service::pipelines: all components are put into one pipeline, in the order "
+            .changed, "service",
+            "there is no service::pipelines: all components are put into one pipeline, in the order "
                 + "of the file", at: first.location)
         return pipeline
     }
@@ -99,10 +105,33 @@ struct CollectorTranslator {
     // MARK: - One pipeline
 
     private mutating func translate(_ pipeline: CollectorConfiguration.Pipeline) {
-        var flow = inputs(of: pipeline)
+        let branches = branches(of: inputs(of: pipeline))
         let plan = processorPlan(pipeline)
-        for step in plan.steps { apply(step, plan: plan, pipeline: pipeline, to: &flow) }
-        outputs(flow, of: pipeline)
+        if branches.count > 1 {
+            note(
+                .changed, "service::pipelines::\(pipeline.id)",
+                "what it reads was scrubbed in different ways before: its stages are written once for each way",
+                at: pipeline.location)
+        }
+        for branch in branches {
+            var flow = branch
+            for step in plan.steps { apply(step, plan: plan, pipeline: pipeline, to: &flow) }
+            outputs(flow, of: pipeline)
+        }
+    }
+
+    /// The flow divided by the scrubbers that its ports have passed.
+    private func branches(of flow: Flow) -> [Flow] {
+        var order: [[String]] = []
+        var branches: [[String]: Flow] = [:]
+        func branch(_ port: String, _ add: (inout Flow) -> Void) {
+            let passed = scrubbersPassed[port] ?? []
+            if branches[passed] == nil { order.append(passed) }
+            add(&branches[passed, default: Flow()])
+        }
+        for port in flow.spans { branch(port) { $0.spans.append(port) } }
+        for port in flow.traces { branch(port) { $0.traces.append(port) } }
+        return order.compactMap { branches[$0] }
     }
 
     /// Components that a pipeline names, each marked as used; a name that is not configured is noted.
@@ -144,7 +173,11 @@ struct CollectorTranslator {
 
     mutating func addSource(_ stage: PipelineDraft.Stage) { sources.append(stage) }
 
-    mutating func addStage(_ stage: PipelineDraft.Stage) { stages.append(stage) }
+    mutating func addStage(_ stage: PipelineDraft.Stage) {
+        let before = stage.from.first.flatMap { scrubbersPassed[$0] } ?? []
+        scrubbersPassed[stage.name] = stage.kind == "scrub" ? before + [stage.name] : before
+        stages.append(stage)
+    }
 
     /// Lets `change` rewrite every stage; what it reports is noted as a reference that only the Collector resolves.
     mutating func rewriteStages(_ change: (inout PipelineDraft.Stage, inout [String]) -> Void) {
@@ -174,7 +207,9 @@ struct CollectorTranslator {
         if !notes.contains(note) { notes.append(note) }
     }
 
-    mutating func note(_ kind: ImportNote.Kind, _ component: Component, _ message: String, at location: SourceLocation? = nil) {
+    mutating func note(
+        _ kind: ImportNote.Kind, _ component: Component, _ message: String, at location: SourceLocation? = nil
+    ) {
         note(kind, component.subject, message, at: location ?? component.location)
     }
 
@@ -205,9 +240,8 @@ struct CollectorTranslator {
 
     var result: ImportedPipeline {
         let name = options.name ?? PipelineImport.name(forFile: file)
-        let all = sources + stages + sinks
         var draft = PipelineDraft(
-            name: PipelineImport.identifier(name, otherwise: "imported"), header: [], stages: all, footer: [])
+            name: PipelineImport.identifier(name, otherwise: "imported"), header: [], stages: allStages, footer: [])
         draft.header = header(draft)
         draft.footer = footer
         return ImportedPipeline(draft: draft, notes: notes.sorted { $0.location < $1.location })

@@ -86,7 +86,9 @@ enum OTTLText {
                 }
             case "libraries":
                 for item in entry.value.elements {
-                    if let name = CollectorValue.value(item, anyCase: "name")?.scalar { parts.append(test("scope.name", name)) }
+                    if let name = CollectorValue.value(item, anyCase: "name")?.scalar {
+                        parts.append(test("scope.name", name))
+                    }
                     if let version = CollectorValue.value(item, anyCase: "version")?.scalar {
                         parts.append(test("scope.version", version))
                     }

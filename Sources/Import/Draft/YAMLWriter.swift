@@ -175,18 +175,23 @@ struct YAMLWriter {
         String(text.map { $0.isNewline ? " " : $0 })
     }
 
-    /// A line broken at spaces; what follows an indentation keeps it.
+    /// A line broken at spaces; its indentation is kept.
     static func wrapped(_ text: String, width: Int) -> [String] {
-        let lead = String(text.prefix { $0 == " " })
+        let indentation = String(text.prefix { $0 == " " })
         if text.count <= width { return [text] }
+        // Lines below a bullet stand under its text.
+        let lead = indentation + (text.dropFirst(indentation.count).hasPrefix("- ") ? "  " : "")
         var lines: [String] = []
-        var current = lead
-        for word in text.dropFirst(lead.count).split(separator: " ", omittingEmptySubsequences: true) {
-            if current.count + word.count + 1 > width, current.count > lead.count {
+        var current = indentation
+        var isFirstWord = true
+        for word in text.dropFirst(indentation.count).split(separator: " ", omittingEmptySubsequences: true) {
+            if current.count + word.count + 1 > width, !isFirstWord {
                 lines.append(current)
                 current = lead
+                isFirstWord = true
             }
-            current += (current.count > lead.count ? " " : "") + word
+            current += (isFirstWord ? "" : " ") + word
+            isFirstWord = false
         }
         lines.append(current)
         return lines

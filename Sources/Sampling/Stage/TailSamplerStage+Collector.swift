@@ -42,7 +42,8 @@ extension TailSamplerStage {
             summary: "accepted for the Collector's sake; each partition has a task of its own"),
         StageOption(
             "tail_storage", .string,
-            summary: "the Collector's name for window.buffer: disk, whatever extension it names; goes with decision_wait"),
+            summary:
+                "the Collector's name for window.buffer: disk, whatever extension it names; goes with decision_wait"),
     ]
 
     static func checkCollectorOptions(_ settings: StageSettings, _ diagnostics: inout Diagnostics) {
@@ -51,13 +52,14 @@ extension TailSamplerStage {
         {
             diagnostics.error(
                 "drop_pending_traces_on_shutdown: true would lose undecided traces at each restart. Here they are neither dropped "
-                    + "nor decided early: they are read again after the restart; leave the option out", at: value.location)
+                    + "nor decided early: they are read again after the restart; leave the option out",
+                at: value.location)
         }
         if let value = settings.value["sampling_strategy"], settings.string("sampling_strategy") == "span-ingest" {
             diagnostics.error(
-                "sampling_strategy: span-ingest decides on the parts of a trace that came in one batch, so that the result depends "
-                    + "on how spans were batched; leave it out: a trace is decided on all its spans. For earlier decisions "
-                    + "set decision_wait_after_root_received (window.settle)",
+                "sampling_strategy: span-ingest decides on parts of traces, those that came in one batch, so that the result "
+                    + "depends on how spans were batched; leave it out: a trace is decided on all its spans. For earlier "
+                    + "decisions set decision_wait_after_root_received (window.settle)",
                 at: value.location)
         }
         if let value = settings.value["tail_storage"], settings.value["window"] != nil {

@@ -13,7 +13,8 @@ struct SpanMatcher {
         StageOption("error", .boolean, summary: "the span's status is (not) ERROR"),
         StageOption("attributes", .map(.string), summary: "span or resource attributes with exactly these values"),
         StageOption(
-            "ottl", .list(.string), summary: "one of these conditions holds, in the language of ottl_condition policies"),
+            "ottl", .list(.string), summary: "one of these conditions holds, in the language of ottl_condition policies"
+        ),
     ]
 
     private var services: Set<String>

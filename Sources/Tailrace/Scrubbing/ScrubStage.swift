@@ -24,7 +24,8 @@ enum ScrubStage {
                         place.scalar.map {
                             SourceLocation(file: $0, line: problem.line ?? 1, column: problem.column ?? 1)
                         } ?? location(problem.path, in: place)
-                    diagnostics.error(problem.message, at: found)
+                    let hint = problem.suggestion.map { ". Did you mean \(Wording.quoted($0))?" } ?? ""
+                    diagnostics.error(problem.message + hint, at: found)
                 }
             } catch {
                 diagnostics.error("cannot read scrub rules: \(error)", at: place.location)

@@ -25,7 +25,7 @@ struct ImportCommand: ParsableCommand {
     @Flag(help: "Say only what needs attention.") var quiet = false
 
     func run() throws {
-        let document = YAMLLoader.load(path: file == "-" ? "/dev/stdin" : file, environment: nil)
+        let document = ImportDocument.load(path: file == "-" ? "/dev/stdin" : file)
         guard let root = document.value, !document.diagnostics.hasErrors else {
             try fail(document.diagnostics, document)
         }
