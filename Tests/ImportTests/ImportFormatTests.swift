@@ -11,7 +11,12 @@ struct ImportFormatTests {
     func detection() {
         #expect(detect("receivers: {}\nservice: {}") == .collector)
         #expect(detect("RulesVersion: 2\nSamplers: {}") == .refineryRules)
+        #expect(detect("tail_sampling: { policies: [] }\nredaction/x: {}") == .collector)
+        #expect(detect("decision_wait: 1s\npolicies: []") == .collector)
+        #expect(detect("config: { receivers: {} }") == .collector)
         #expect(detect("pipeline: x\nstages: {}") == nil)
+        #expect(detect("apiVersion: v1\nkind: Service") == nil)
         #expect(detect("[1]") == nil)
+        #expect(detect("") == nil)
     }
 }

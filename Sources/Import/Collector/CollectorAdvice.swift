@@ -8,11 +8,16 @@ enum CollectorAdvice {
     private static let inFront = "run it in a Collector in front of Kafka"
 
     static func processor(_ type: String) -> Advice {
-        processors[type]
-            ?? Advice(
+        if let advice = processors[type] { return advice }
+        if type.contains("sampl") || type.contains("cascading") {
+            return Advice(
                 kind: .attention,
-                text:
-                    "Tailrace has no such stage; if spans need it before sampling, \(inFront), else behind the sampler")
+                text: "its decisions are not carried over, and everything passes: write a tail_sampler with policies "
+                    + "(docs/policies.md)")
+        }
+        return Advice(
+            kind: .attention,
+            text: "Tailrace has no such stage; if spans need it before sampling, \(inFront), else behind the sampler")
     }
 
     private static let processors: [String: Advice] = {
@@ -103,6 +108,8 @@ enum CollectorAdvice {
         case "zpages", "pprof":
             Advice(kind: .info, text: "not needed: a worker shows its state at /metrics")
         case "memory_ballast", "memory_limiter": Advice(kind: .info, text: "not needed")
+        case "jaeger_storage", "jaeger_query":
+            Advice(kind: .info, text: "not needed: kept traces are stored by the stage segments and served by `tailrace serve`")
         case "file_storage", "db_storage", "redis_storage":
             Advice(kind: .info, text: "not needed: what is not stored yet is still in Kafka")
         default:

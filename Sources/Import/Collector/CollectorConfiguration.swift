@@ -129,11 +129,13 @@ extension CollectorConfiguration {
     }
 }
 
-/// Files that carry a configuration inside: what people have at hand is often a Kubernetes object.
+/// Files that carry a configuration inside, or a part of one: what people have at hand is often a Kubernetes object, or an
+/// example.
 enum CollectorEnvelope {
-    /// The configuration inside a Kubernetes `OpenTelemetryCollector` or `ConfigMap`, or a Helm chart's values; nil where
-    /// there is none.
+    /// The configuration inside a Kubernetes `OpenTelemetryCollector` or `ConfigMap`, or a Helm chart's values; processors
+    /// that stand alone in their section; nil for all else.
     static func open(_ root: ConfigValue) -> ConfigValue? {
+        if let snippet = snippet(root) { return snippet }
         switch root["kind"]?.scalar {
         case "OpenTelemetryCollector": return root["spec"]?["config"].flatMap(content)
         case "ConfigMap":
@@ -148,6 +150,25 @@ enum CollectorEnvelope {
             }
             return nil
         }
+    }
+
+    /// Processors that say by their names alone what they are, as examples show them without the section around them; or the
+    /// body of a `tail_sampling`.
+    private static func snippet(_ root: ConfigValue) -> ConfigValue? {
+        func section(_ entries: [ConfigEntry]) -> ConfigValue {
+            ConfigValue(
+                .map([
+                    ConfigEntry(
+                        key: "processors", keyLocation: root.location,
+                        value: ConfigValue(.map(entries), at: root.location))
+                ]), at: root.location)
+        }
+        let known: Set = ["tail_sampling", "probabilistic_sampler", "redaction", "filter", "attributes", "resource"]
+        if !root.entries.isEmpty, root.entries.allSatisfy({ known.contains(CollectorConfiguration.type(of: $0.key)) }) {
+            return section(root.entries)
+        }
+        guard root["policies"] != nil, root["stages"] == nil, root["kind"] == nil else { return nil }
+        return section([ConfigEntry(key: "tail_sampling", keyLocation: root.location, value: root)])
     }
 
     private static func isConfiguration(_ value: ConfigValue) -> Bool {

@@ -114,7 +114,13 @@ extension CollectorTranslator {
                     + "goes to disk, and then pauses partitions. No span is refused")
             return nil
         }
-        if CollectorValue.hasReference(text) { return text + "MiB" }
+        if CollectorValue.hasReference(text) {
+            note(
+                .changed, component,
+                "the limit is window.max_bytes of the sampler (for undecided spans alone; take something off for the rest): "
+                    + "what is over it goes to disk, and then pauses partitions. No span is refused", at: limit.location)
+            return text + "MiB"
+        }
         guard let whole = Int64(CollectorValue.plainNumber(text)), whole > 0 else { return nil }
         let spike = CollectorValue.integer(component.settings["spike_limit_mib"]) ?? whole / 5
         let soft = max(64, whole - max(0, spike))

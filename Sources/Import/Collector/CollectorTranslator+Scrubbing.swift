@@ -96,7 +96,7 @@ extension CollectorTranslator {
             if kind == "delete" { return rules.add("delete", entries + [whereEntry]) }
             rules.add("hash", entries + [Self.hashKey, whereEntry])
             note(
-                .changed, subject,
+                .attention, subject,
                 "the hash is HMAC-SHA256 under the key SCRUB_KEY, 16 hex digits: equal values stay equal, but hashes differ "
                     + "from the Collector's; set SCRUB_KEY to a secret", at: action.location)
         case "update":
@@ -194,9 +194,11 @@ extension CollectorTranslator {
         guard let function = component.settings["hash_function"]?.scalar, !function.isEmpty, function != "none" else {
             return nil
         }
+        let hasKey = component.settings["hmac_key"] != nil
         note(
-            .changed, "\(component.subject)::hash_function",
-            "\(function): here hashes are HMAC-SHA256 under the key SCRUB_KEY, 16 hex digits; set SCRUB_KEY to a secret",
+            hasKey ? .changed : .attention, "\(component.subject)::hash_function",
+            "\(function): here hashes are HMAC-SHA256 under \(hasKey ? "hmac_key" : "the key SCRUB_KEY"), 16 hex digits"
+                + (hasKey ? "" : "; set SCRUB_KEY to a secret"),
             at: component.settings["hash_function"]?.location ?? component.location)
         comments.append("Hashes are HMAC-SHA256 under a key; the Collector's were \(function).")
         if let key = component.settings["hmac_key"] { return [DraftEntry("key", DraftValue(key))] }

@@ -53,7 +53,11 @@ struct ImportCommand: ParsableCommand {
     }
 
     private func write(_ text: String) throws {
-        guard let output else { return Terminal.output(text) }
+        guard let output else {
+            Terminal.output(text)
+            return
+        }
+        if isSameFile(output, file) { throw CommandFailure("\(output) is the file to read; write to another one") }
         let descriptor = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw CommandFailure("cannot write \(output): \(String(cString: strerror(errno)))")
@@ -71,6 +75,12 @@ struct ImportCommand: ParsableCommand {
             }
             written += count
         }
+    }
+
+    private func isSameFile(_ one: String, _ other: String) -> Bool {
+        var (first, second) = (stat(), stat())
+        return stat(one, &first) == 0 && stat(other, &second) == 0 && first.st_dev == second.st_dev
+            && first.st_ino == second.st_ino
     }
 
     private func report(_ imported: ImportedPipeline) {
