@@ -19,7 +19,8 @@ struct CollectorProcessorTests {
         #expect(rules(imported, "attributes-update").map { $0["with"] } == [.scalar("redacted", isQuoted: true)])
         #expect(rules(imported, "resource").map { $0["where"] } == [.texts(["resource"])])
         for subject in ["insert", "extract", "convert"] {
-            #expect(imported.notes("processors::attributes/\(subject)").contains { $0.kind == .attention }, "\(subject)")
+            #expect(
+                imported.notes("processors::attributes/\(subject)").contains { $0.kind == .attention }, "\(subject)")
         }
         #expect(
             imported.notes("processors::attributes/selective").contains {
@@ -69,9 +70,11 @@ struct CollectorProcessorTests {
         let imported = try #require(
             Imported(
                 configuration(
-                    "filter: { traces: { span: ['ParseJSON(name)[\"a\"] == 1', 'name == \"x\"'] } }", order: ["filter"])))
+                    "filter: { traces: { span: ['ParseJSON(name)[\"a\"] == 1', 'name == \"x\"'] } }", order: ["filter"])
+            ))
         #expect(imported.option("filter", "exclude") != nil)
-        #expect(imported.notes("processors::filter").contains { $0.kind == .attention && $0.message.contains("ParseJSON") })
+        #expect(
+            imported.notes("processors::filter").contains { $0.kind == .attention && $0.message.contains("ParseJSON") })
     }
 
     @Test("scrubbers behind the sampler stand before it, filters behind it are listed")

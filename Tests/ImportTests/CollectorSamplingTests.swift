@@ -12,13 +12,16 @@ struct CollectorSamplingTests {
             return
         }
         #expect(
-            policies.map { $0.value["name"] } == [
-                "slow", "sized", "tenth", "failed", "exact", "pattern", "spans", "bytes", "middle", "state", "flagged",
-                "condition", "both", "no-health", "shares", "everything",
-            ].map { .text($0) })
+            policies.map { $0.value["name"] }
+                == [
+                    "slow", "sized", "tenth", "failed", "exact", "pattern", "spans", "bytes", "middle", "state",
+                    "flagged",
+                    "condition", "both", "no-health", "shares", "everything",
+                ].map { .text($0) })
         #expect(policies[7].value["bytes_limiting"]?["bytes_per_second"] == .text("1024000"))
         #expect(imported.option("tail_sampling", "decision_wait") == .text("10s"))
-        #expect(imported.notes("processors::tail_sampling::policies::spans").contains { $0.message.contains("partition") })
+        #expect(
+            imported.notes("processors::tail_sampling::policies::spans").contains { $0.message.contains("partition") })
     }
 
     @Test("a policy that is not understood is left out, shown as a comment, and listed")

@@ -38,7 +38,8 @@ struct Imported {
 
     /// What `tailrace validate` says of the result.
     var diagnostics: Diagnostics {
-        PipelinePlan.load(text: text, file: "imported.yaml", registry: .builtIn, environment: Self.environment).diagnostics
+        PipelinePlan.load(text: text, file: "imported.yaml", registry: .builtIn, environment: Self.environment)
+            .diagnostics
     }
 
     func stage(_ name: String) -> PipelineDraft.Stage? { draft.stages.first { $0.name == name } }

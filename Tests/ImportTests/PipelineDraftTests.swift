@@ -5,9 +5,12 @@ import Testing
 @Suite("A pipeline that is being written")
 struct PipelineDraftTests {
     private static let texts = [
-        "", " ", "a", "a b", "null", "~", "true", "007", "1e3", "-", "- a", "?", "? a", ":", "a:", "a: b", "a #b", "#a", "'", "\"",
-        "it's", "a\\b", "\\d+", "[a]", "{a}", "a, b", "*", "&a", "!a", "%a", "@a", "`a`", "|", ">", "=", "<<", "---", "é", "日本",
-        "line\nbreak", "tab\there", "${A}", "${A:-x: y}", "x-${env:A}-y", "$${A}", "cost: $5", "\u{7f}", "\u{feff}", "\u{2028}",
+        "", " ", "a", "a b", "null", "~", "true", "007", "1e3", "-", "- a", "?", "? a", ":", "a:", "a: b", "a #b", "#a",
+        "'", "\"",
+        "it's", "a\\b", "\\d+", "[a]", "{a}", "a, b", "*", "&a", "!a", "%a", "@a", "`a`", "|", ">", "=", "<<", "---",
+        "é", "日本",
+        "line\nbreak", "tab\there", "${A}", "${A:-x: y}", "x-${env:A}-y", "$${A}", "cost: $5", "\u{7f}", "a\u{feff}",
+        "\u{2028}",
     ]
 
     @Test("gives every text back as it was put in", arguments: texts)
@@ -21,8 +24,13 @@ struct PipelineDraftTests {
                         "s", kind: "k",
                         options: [
                             DraftEntry("plain", value, comments: ["why"], remark: "x"),
-                            DraftEntry("list", .list([DraftElement(value), DraftElement(.map([DraftEntry("k", value)]))])),
-                            DraftEntry("long", .list([DraftElement(value, comments: ["c"]), DraftElement(.list([DraftElement(value)]))])),
+                            DraftEntry(
+                                "list", .list([DraftElement(value), DraftElement(.map([DraftEntry("k", value)]))])),
+                            DraftEntry(
+                                "long",
+                                .list([
+                                    DraftElement(value, comments: ["c"]), DraftElement(.list([DraftElement(value)])),
+                                ])),
                         ])
                 ])
             let document = YAMLLoader.load(text: draft.text, file: "x.yaml", environment: nil)

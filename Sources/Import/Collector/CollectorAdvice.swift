@@ -109,7 +109,9 @@ enum CollectorAdvice {
             Advice(kind: .info, text: "not needed: a worker shows its state at /metrics")
         case "memory_ballast", "memory_limiter": Advice(kind: .info, text: "not needed")
         case "jaeger_storage", "jaeger_query":
-            Advice(kind: .info, text: "not needed: kept traces are stored by the stage segments and served by `tailrace serve`")
+            Advice(
+                kind: .info,
+                text: "not needed: kept traces are stored by the stage segments and served by `tailrace serve`")
         case "file_storage", "db_storage", "redis_storage":
             Advice(kind: .info, text: "not needed: what is not stored yet is still in Kafka")
         default:

@@ -118,7 +118,8 @@ extension CollectorTranslator {
             note(
                 .changed, component,
                 "the limit is window.max_bytes of the sampler (for undecided spans alone; take something off for the rest): "
-                    + "what is over it goes to disk, and then pauses partitions. No span is refused", at: limit.location)
+                    + "what is over it goes to disk, and then pauses partitions. No span is refused", at: limit.location
+            )
             return text + "MiB"
         }
         guard let whole = Int64(CollectorValue.plainNumber(text)), whole > 0 else { return nil }

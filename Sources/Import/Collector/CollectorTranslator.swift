@@ -265,10 +265,20 @@ struct CollectorTranslator {
     }
 
     private var footer: [String] {
-        let quiet = notes.filter { $0.kind == .info }.sorted { $0.location < $1.location }
-        if quiet.isEmpty { return [] }
-        return ["Nothing to do for these:"]
-            + quiet.map { "- \($0.subject) (line \($0.location.line)): \($0.message)" }
+        func listed(_ title: String, _ notes: [ImportNote]) -> [String] {
+            if notes.isEmpty { return [] }
+            return [title]
+                + notes.sorted { $0.location < $1.location }.map {
+                    "- \($0.subject) (line \($0.location.line)): \($0.message)"
+                }
+        }
+        // What changed in a policy stands above it.
+        let changed = notes.filter { $0.kind == .changed && !$0.subject.contains("::policies::") }
+        let groups = [
+            listed("What means something else here:", changed),
+            listed("Nothing to do for these:", notes.filter { $0.kind == .info }),
+        ]
+        return Array(groups.filter { !$0.isEmpty }.joined(separator: [""]))
     }
 }
 

@@ -87,6 +87,11 @@ struct ImportCommand: ParsableCommand {
         for note in imported.notes where !quiet || note.kind == .attention {
             Terminal.line("\(note.location): \(note.kind.rawValue): \(note.subject): \(note.message)")
         }
+        func count(_ kind: ImportNote.Kind) -> Int { imported.notes.count { $0.kind == kind } }
+        let next = output.map { "; check it with tailrace validate \($0)" } ?? ""
+        Terminal.line(
+            "pipeline \(imported.draft.name): \(imported.draft.stages.count) stages, \(count(.attention)) things left to do, "
+                + "\(count(.changed)) changed in meaning\(next)")
     }
 }
 

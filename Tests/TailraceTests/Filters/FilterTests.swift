@@ -133,7 +133,8 @@ struct FilterTests {
 
     @Test("a filter reads the attributes of its conditions, so that scrubbers before it are applied first")
     func readAttributes() throws {
-        let (plan, _) = Self.load("kind: filter, include: { service: a }, exclude: { ottl: ['attributes[\"k\"] == 1'] }")
+        let (plan, _) = Self.load(
+            "kind: filter, include: { service: a }, exclude: { ottl: ['attributes[\"k\"] == 1'] }")
         let stage = try #require(plan?.stages.first { $0.name == "stage" })
         #expect(stage.definition.attributeKeysRead(stage.settings) == ["service.name", "k"])
     }
