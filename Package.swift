@@ -63,6 +63,8 @@ let package = Package(
         .target(
             name: "Comparison",
             dependencies: ["TraceModel", "OTLP", "Pipeline", "Tailrace", "Query", "Workbench", "Estimation"]),
+        // Foreign configuration files (OpenTelemetry Collector, Refinery) as pipeline files: texts only.
+        .target(name: "Import", dependencies: ["Pipeline", "Sampling", "Scrubbing", "Patterns", "Spelling"]),
         .target(
             name: "Server",
             dependencies: [
@@ -80,7 +82,7 @@ let package = Package(
         .executableTarget(
             name: "TailraceCLI",
             dependencies: [
-                "Sampling", "Workbench", "Estimation", "Comparison",
+                "Sampling", "Workbench", "Estimation", "Comparison", "Import",
                 "Tailrace", "TraceModel", "OTLP", "Kafka", "Pipeline", "Storage", "Query", "Server", "DemoTraffic",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -132,6 +134,8 @@ let package = Package(
         .testTarget(
             name: "WorkbenchTests",
             dependencies: ["Workbench", "Estimation", "Sampling", "Pipeline", "OTLP", "TraceModel"]),
+        .testTarget(
+            name: "ImportTests", dependencies: ["Import", "Pipeline", "Sampling", "Tailrace", "OTLP", "TraceModel"]),
         .testTarget(name: "EstimationTests", dependencies: ["Estimation"]),
         .testTarget(
             name: "ComparisonTests",

@@ -8,6 +8,12 @@ public struct ScrubRule: Hashable, Sendable {
     public var action: Action
     /// Attribute keys, compared byte by byte; `*` stands for any characters, dots included.
     public var keys: [String]
+    /// Regular expressions that are searched in attribute keys: a key that has a match is selected like one of `keys`.
+    public var keyPatterns: [String]
+    /// Attribute keys that the rule leaves alone, with all that is in their values; written like `keys`.
+    public var exceptions: [String]
+    /// Regular expressions that are searched in attribute keys: a key that has a match is an exception.
+    public var exceptionPatterns: [String]
     /// Regular expressions that are searched in string and bytes values and in plain texts.
     public var values: [String]
     /// Built-in searches, used like `values`.
@@ -16,12 +22,16 @@ public struct ScrubRule: Hashable, Sendable {
     public var places: Set<ScrubPlace>?
 
     public init(
-        name: String, action: Action, keys: [String] = [], values: [String] = [], detectors: [Detector] = [],
-        places: Set<ScrubPlace>? = nil
+        name: String, action: Action, keys: [String] = [], keyPatterns: [String] = [], values: [String] = [],
+        detectors: [Detector] = [], places: Set<ScrubPlace>? = nil, exceptions: [String] = [],
+        exceptionPatterns: [String] = []
     ) {
         self.name = name
         self.action = action
         self.keys = keys
+        self.keyPatterns = keyPatterns
+        self.exceptions = exceptions
+        self.exceptionPatterns = exceptionPatterns
         self.values = values
         self.detectors = detectors
         self.places = places
@@ -76,8 +86,11 @@ extension ScrubRule {
     /// The places it looks at: those written down, or everything it can find something in.
     var effectivePlaces: Set<ScrubPlace> {
         if let places { return places }
-        return Set(ScrubPlace.allCases.filter { keys.isEmpty || $0.hasAttributes })
+        return Set(ScrubPlace.allCases.filter { !selectsByKey || $0.hasAttributes })
     }
+
+    /// Whether it takes attributes by their keys.
+    var selectsByKey: Bool { !keys.isEmpty || !keyPatterns.isEmpty }
 
     var hasPatterns: Bool { !values.isEmpty || !detectors.isEmpty }
 }

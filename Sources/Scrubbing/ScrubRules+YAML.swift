@@ -27,7 +27,8 @@ private struct RuleFileReader {
     static let actions = ["delete", "mask", "hash", "truncate"]
     /// The keys of a rule, and the action that those with a narrower use belong to.
     static let fields: [(name: String, action: String?)] = [
-        ("name", nil), ("action", nil), ("keys", nil), ("values", nil), ("detect", nil), ("where", nil),
+        ("name", nil), ("action", nil), ("keys", nil), ("key_patterns", nil), ("values", nil), ("detect", nil),
+        ("where", nil), ("except", nil), ("except_patterns", nil),
         ("keep_first", "mask"), ("keep_last", "mask"), ("with", "mask"), ("key", "hash"), ("length", "truncate"),
     ]
 
@@ -47,7 +48,7 @@ private struct RuleFileReader {
         let rule = "rules[\(finding.rule)]"
         if reportedPaths.contains(rule) { return true }
         if finding.field.isEmpty {
-            return ["keys", "values", "detect"].contains { isReported(prefix: "\(rule).\($0)") }
+            return ["keys", "key_patterns", "values", "detect"].contains { isReported(prefix: "\(rule).\($0)") }
         }
         if finding.item == nil { return isReported(prefix: finding.path) }
         return reportedPaths.contains(finding.path) || reportedPaths.contains("\(rule).\(finding.field)")
@@ -93,6 +94,9 @@ private struct RuleFileReader {
         rule.name = string("name", mapping, path) ?? ""
         if mapping["name"] == nil { report("name is missing", at: "\(path).name", node) }
         rule.keys = strings("keys", mapping, path)
+        rule.keyPatterns = strings("key_patterns", mapping, path)
+        rule.exceptions = strings("except", mapping, path)
+        rule.exceptionPatterns = strings("except_patterns", mapping, path)
         rule.values = strings("values", mapping, path)
         rule.detectors = names("detect", mapping, path, among: ScrubRule.Detector.allCases)
         if mapping["where"] != nil { rule.places = Set(names("where", mapping, path, among: ScrubPlace.allCases)) }

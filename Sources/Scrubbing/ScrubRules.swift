@@ -113,16 +113,28 @@ private struct RuleCheck {
     }
 
     mutating func selection(of rule: ScrubRule) {
-        if rule.keys.isEmpty, !rule.hasPatterns {
-            report("", "selects nothing; expected keys, values or detect")
+        if !rule.selectsByKey, !rule.hasPatterns {
+            report("", "selects nothing; expected keys, key_patterns, values or detect")
         }
         for (item, key) in rule.keys.enumerated() where key.isEmpty { report("keys", "the key is empty", item: item) }
+        for (item, key) in rule.exceptions.enumerated() where key.isEmpty {
+            report("except", "the key is empty", item: item)
+        }
+        for (field, patterns) in [("key_patterns", rule.keyPatterns), ("except_patterns", rule.exceptionPatterns)] {
+            for (item, pattern) in patterns.enumerated() {
+                do {
+                    _ = try TextMatcher(pattern)
+                } catch {
+                    report(field, "\(error.message) (character \(error.offset + 1) of the pattern)", item: item)
+                }
+            }
+        }
         guard let places = rule.places else { return }
         if places.isEmpty {
             report("where", "selects no place")
-        } else if !rule.keys.isEmpty, !places.contains(where: \.hasAttributes) {
+        } else if rule.selectsByKey, !places.contains(where: \.hasAttributes) {
             report("where", "keys select attributes, and a name or status has none; leave keys out to search its text")
-        } else if !rule.keys.isEmpty,
+        } else if rule.selectsByKey,
             let text = ScrubPlace.allCases.first(where: { places.contains($0) && !$0.hasAttributes })
         {
             report("where", "a rule with keys finds nothing in \(text.rawValue), which has no attributes")

@@ -10,6 +10,7 @@ extension Scrubber {
     ) throws(ScanError) -> AttributeOutcome {
         // The key may stand behind the value or (in bytes meant to deceive) appear twice: each one counts.
         var found: UInt64 = 0
+        var spared = inherited.spared
         var key = ByteRange.empty
         var reader = WireReader(base: source.base, range: range)
         while !reader.isAtEnd {
@@ -20,12 +21,13 @@ extension Scrubber {
             }
             key = try reader.lengthDelimited()
             found |= keys.rules(for: source.bytes(key))
+            if keys.hasExceptions { spared |= keys.exceptions(for: source.bytes(key)) }
             if depth > 0 { found |= rulesForPath(endingWith: source.bytes(key)) }
         }
         let rules = places[source.place.index]
         let selection = Selection(
-            whole: inherited.whole | found & rules.whole,
-            search: inherited.search | rules.search | found & rules.keyed)
+            whole: (inherited.whole | found & rules.whole) & ~spared,
+            search: (inherited.search | rules.search | found & rules.keyed) & ~spared, spared: spared)
         let deletions = selection.whole & deleting
         if deletions != 0 {
             count(deletions.trailingZeroBitCount)

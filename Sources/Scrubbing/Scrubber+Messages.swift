@@ -73,6 +73,8 @@ struct Source {
 struct Selection {
     var whole: UInt64 = 0
     var search: UInt64 = 0
+    /// Rules that the key, or one around it, is an exception of.
+    var spared: UInt64 = 0
 
     var isEmpty: Bool { whole | search == 0 }
 }

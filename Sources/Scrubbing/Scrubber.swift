@@ -21,7 +21,7 @@ public struct Scrubber: Sendable {
     /// Changes per rule since the scrubber was made, in the order of the rules. Messages that threw do not count.
     public private(set) var totals: [UInt64]
 
-    let keys: KeyMatcher
+    var keys: KeySelector
     let places: [PlaceRules]
     /// Rules that delete.
     let deleting: UInt64
@@ -55,7 +55,7 @@ public struct Scrubber: Sendable {
         pending = totals
         compiled = rules.compiled
         patterns = rules.patterns
-        keys = KeyMatcher(keys: rules.rules.map(\.keys))
+        keys = KeySelector(rules.rules)
         var places = [PlaceRules](repeating: PlaceRules(), count: ScrubPlace.allCases.count)
         var deleting: UInt64 = 0
         var searchingIntegers: UInt64 = 0
@@ -64,7 +64,7 @@ public struct Scrubber: Sendable {
             if rule.action == .delete { deleting |= bit }
             if rule.detectors.contains(.cardNumber) { searchingIntegers |= bit }
             for place in rule.effectivePlaces {
-                switch (rule.keys.isEmpty, rule.hasPatterns) {
+                switch (!rule.selectsByKey, rule.hasPatterns) {
                 case (false, false): places[place.index].whole |= bit
                 case (false, true): places[place.index].keyed |= bit
                 case (true, _): places[place.index].search |= bit
@@ -200,9 +200,14 @@ extension Scrubber {
     public func canChange(attributeKey: String, in place: ScrubPlace = .span) -> Bool {
         let rules = places[place.index]
         guard place.hasAttributes else { return rules.search != 0 }
-        if rules.search != 0 { return true }
         var key = attributeKey
-        return key.withUTF8 { keys.rules(for: UnsafeRawBufferPointer($0)) } & (rules.whole | rules.keyed) != 0
+        // A copy: patterns learn while they run.
+        var keys = keys
+        return key.withUTF8 { bytes in
+            let bytes = UnsafeRawBufferPointer(bytes)
+            let selected = rules.search | keys.rules(for: bytes) & (rules.whole | rules.keyed)
+            return selected & ~keys.exceptions(for: bytes) != 0
+        }
     }
 
     /// Whether some rule can change a span's name.

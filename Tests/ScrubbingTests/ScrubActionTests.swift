@@ -65,6 +65,53 @@ private func spanOfSecrets(key: String) -> TestSpan {
         #expect(scrubber.totals == [7])
     }
 
+    @Test("keys that match a pattern are selected, also inside maps")
+    func keyPatternsSelectAttributes() throws {
+        var scrubber = try Scrubber(
+            ScrubRule(name: "r", action: .mask(.init()), keyPatterns: ["(?i)to+ken", "^pass"], places: [.span]))
+        var span = TestSpan()
+        span.attributes = [
+            Entry("My-TOKEN", .string(secret)), Entry("password", .int(7)), Entry("bypass", .string("b")),
+            Entry("map", .map([Entry("token", .string(secret)), Entry("kept", .string("c"))])),
+        ]
+        span.eventAttributes = [Entry("token", .string("d"))]
+        let result = try TestSpan(try scrubber.scrubbed(span.bytes))
+        #expect(
+            result.attributes == [
+                Entry("My-TOKEN", .string("****")), Entry("password", .string("****")), Entry("bypass", .string("b")),
+                Entry("map", .map([Entry("token", .string("****")), Entry("kept", .string("c"))])),
+            ])
+        #expect(result.eventAttributes == [Entry("token", .string("d"))])
+        #expect(scrubber.canChange(attributeKey: "TOKEN") && !scrubber.canChange(attributeKey: "bypass"))
+    }
+
+    @Test("exceptions keep their values whole, whatever selects them", arguments: [[ScrubPlace.span], nil])
+    func exceptionsAreLeftAlone(_ places: [ScrubPlace]?) throws {
+        var scrubber = try Scrubber(
+            rules: try ScrubRules(rules: [
+                ScrubRule(
+                    name: "allowed", action: .delete, keys: ["*"], places: places.map(Set.init),
+                    exceptions: ["order", "http.*"], exceptionPatterns: ["^safe"]),
+                ScrubRule(
+                    name: "values", action: .mask(.init()), values: ["s3cr3t[-A-Z]+"], places: places.map(Set.init),
+                    exceptions: ["http.url"]),
+            ]))
+        var span = TestSpan()
+        span.attributes = [
+            Entry("order", .map([Entry("inner", .string("a")), Entry("deep", .array([.map([Entry("x", .int(1))])]))])),
+            Entry("http.url", .string(secret)), Entry("http.route", .string("/\(secret)")), Entry("safe1", .int(2)),
+            Entry("unsafe", .string("b")), Entry("other", .double(3)),
+        ]
+        let result = try TestSpan(try scrubber.scrubbed(span.bytes))
+        #expect(
+            result.attributes == [
+                span.attributes[0], Entry("http.url", .string(secret)), Entry("http.route", .string("/****")),
+                Entry("safe1", .int(2)),
+            ])
+        #expect(!scrubber.canChange(attributeKey: "http.url") && scrubber.canChange(attributeKey: "http.route"))
+        #expect(scrubber.canChange(attributeKey: "x") && scrubber.canChange(attributeKey: "safe"))
+    }
+
     @Test(arguments: actions)
     func valuesSelectPartsOfEveryText(_ action: ScrubRule.Action) throws {
         var scrubber = try Scrubber(ScrubRule(name: "r", action: action, values: ["s3cr3t-[A-Z]+"]))

@@ -25,6 +25,7 @@ private func shippedFile() throws -> String {
                 action: truncate
                 keys: db.statement
                 length: 10
+              - { name: e, action: delete, key_patterns: '(?i)a$', except: b, except_patterns: [c, d] }
             """)
         #expect(
             rules.rules == [
@@ -33,8 +34,11 @@ private func shippedFile() throws -> String {
                     name: "b", action: .mask(.init(keepFirst: 1, keepLast: 2, replacement: "#")), values: ["a+"]),
                 ScrubRule(name: "c", action: .hash(key: "k"), detectors: [.email, .jwt], places: [.name]),
                 ScrubRule(name: "d", action: .truncate(length: 10), keys: ["db.statement"]),
+                ScrubRule(
+                    name: "e", action: .delete, keyPatterns: ["(?i)a$"], exceptions: ["b"],
+                    exceptionPatterns: ["c", "d"]),
             ])
-        #expect(rules.names == ["a", "b", "c", "d"])
+        #expect(rules.names == ["a", "b", "c", "d", "e"])
     }
 
     @Test func everythingWrongIsReportedAtOnceWithItsPlace() throws {

@@ -40,7 +40,10 @@ extension TailSamplerStage {
         StageOption(
             "num_shards", .integer(0...256),
             summary: "accepted for the Collector's sake; each partition has a task of its own"),
-        StageOption("tail_storage", .string, summary: "refused; window.buffer says where undecided spans are held"),
+        StageOption(
+            "tail_storage", .string,
+            summary:
+                "the Collector's name for window.buffer: disk, whatever extension it names; goes with decision_wait"),
     ]
 
     static func checkCollectorOptions(_ settings: StageSettings, _ diagnostics: inout Diagnostics) {
@@ -48,19 +51,20 @@ extension TailSamplerStage {
             settings.boolean("drop_pending_traces_on_shutdown") == true
         {
             diagnostics.error(
-                "drop_pending_traces_on_shutdown: undecided traces are neither lost nor decided early at shutdown: they are "
-                    + "read again after the restart; leave the option out", at: value.location)
+                "drop_pending_traces_on_shutdown: true would lose undecided traces at each restart. Here they are neither dropped "
+                    + "nor decided early: they are read again after the restart; leave the option out",
+                at: value.location)
         }
         if let value = settings.value["sampling_strategy"], settings.string("sampling_strategy") == "span-ingest" {
             diagnostics.error(
-                "sampling_strategy: span-ingest decides on parts of traces, with results that depend on how spans were "
-                    + "batched; use trace-complete, with a shorter window.settle for earlier decisions",
+                "sampling_strategy: span-ingest decides on parts of traces, those that came in one batch, so that the result "
+                    + "depends on how spans were batched; leave it out: a trace is decided on all its spans. For earlier "
+                    + "decisions set decision_wait_after_root_received (window.settle)",
                 at: value.location)
         }
-        if let value = settings.value["tail_storage"] {
+        if let value = settings.value["tail_storage"], settings.value["window"] != nil {
             diagnostics.error(
-                "tail_storage names an extension of the Collector; here window.buffer says where undecided spans are held",
-                at: value.location)
+                "tail_storage is the Collector's form of window.buffer: disk; write it there", at: value.location)
         }
     }
 }

@@ -109,6 +109,7 @@ public enum TailSamplerStage {
             // The window is exact; the tick only groups decisions, and must not be longer than the wait.
             window.tick = Swift.max(1, Swift.min(window.tick, wait))
         }
+        if settings.isSet("tail_storage") { window.buffer = .disk }
         window.decisionHorizon = settings.duration("decision_horizon") ?? window.decisionHorizon
         if let spans = settings.integer("max_spans_per_trace") { window.maximumSpansPerTrace = UInt32(clamping: spans) }
         if let bytes = settings.size("max_bytes_per_trace") { window.maximumBytesPerTrace = UInt64(clamping: bytes) }

@@ -18,9 +18,14 @@ enum FilterStage {
             if settings.value["include"] == nil && settings.value["exclude"] == nil {
                 diagnostics.error("a filter needs include or exclude", at: settings.value.location)
             }
+            SpanMatcher.check(settings.object("include"), &diagnostics)
+            SpanMatcher.check(settings.object("exclude"), &diagnostics)
         },
         attributeKeysRead: { settings in
-            SpanMatcher.keysRead(settings.object("include")) + SpanMatcher.keysRead(settings.object("exclude"))
+            guard let included = SpanMatcher.keysRead(settings.object("include")),
+                let excluded = SpanMatcher.keysRead(settings.object("exclude"))
+            else { return nil }
+            return included + excluded
         },
         make: .filter { settings, _ in
             MatchFilter(
@@ -64,6 +69,7 @@ enum RouteStage {
         options: [
             StageOption("match", .object(SpanMatcher.options), required: true, summary: "conditions that must all hold")
         ],
+        check: { settings, diagnostics in SpanMatcher.check(settings.object("match"), &diagnostics) },
         attributeKeysRead: { SpanMatcher.keysRead($0.object("match")) },
         make: .filter { settings, _ in MatchFilter(include: SpanMatcher(settings.object("match")), exclude: nil) })
 }

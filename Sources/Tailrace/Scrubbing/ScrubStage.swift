@@ -11,25 +11,66 @@ enum ScrubStage {
         inputs: [.spans], outputs: [OutputPort("spans", .spans, summary: "the spans, scrubbed")],
         options: [
             StageOption(
-                "rules", .string, required: true, summary: "file with scrub rules, for example config/scrub.yaml")
+                "rules", .any, required: true,
+                summary: "file with scrub rules, for example config/scrub.yaml, or a list of rules")
         ],
         check: { settings, diagnostics in
-            guard let place = settings.value["rules"], let path = place.scalar else { return }
+            guard let place = settings.value["rules"] else { return }
             do {
-                _ = try load(path)
+                _ = try rules(settings)
             } catch let error as ScrubRuleError {
                 for problem in error.problems {
-                    diagnostics.error(
-                        problem.message,
-                        at: SourceLocation(file: path, line: problem.line ?? 1, column: problem.column ?? 1))
+                    let found =
+                        place.scalar.map {
+                            SourceLocation(file: $0, line: problem.line ?? 1, column: problem.column ?? 1)
+                        } ?? location(problem.path, in: place)
+                    let hint = problem.suggestion.map { ". Did you mean \(Wording.quoted($0))?" } ?? ""
+                    diagnostics.error(problem.message + hint, at: found)
                 }
             } catch {
                 diagnostics.error("cannot read scrub rules: \(error)", at: place.location)
             }
         },
-        make: .scrubber { settings, _ in
-            BytesScrubber(rules: try load(settings.string("rules") ?? ""))
-        })
+        make: .scrubber { settings, _ in BytesScrubber(rules: try rules(settings)) })
+
+    /// The rules of a stage, in either form.
+    private static func rules(_ settings: StageSettings) throws -> ScrubRules {
+        guard let value = settings.value["rules"] else { throw StageError("rules are missing") }
+        if let path = value.scalar { return try load(path) }
+        // The parser of rule files takes the rules below a key.
+        return try ScrubRules.parse(
+            yaml: .mapping(Node.Mapping([(Node("rules"), node(value))])), file: value.location.file)
+    }
+
+    /// A value of the pipeline file as the parser of rules takes it.
+    private static func node(_ value: ConfigValue) -> Node {
+        switch value.content {
+        case .scalar(let text, let isQuoted):
+            return .scalar(Node.Scalar(text, Tag(.implicit), isQuoted ? .singleQuoted : .plain))
+        case .list(let elements):
+            return .sequence(Node.Sequence(elements.map(node), Tag(.implicit)))
+        case .map(let entries):
+            return .mapping(Node.Mapping(entries.map { (Node($0.key), node($0.value)) }, Tag(.implicit)))
+        case .null:
+            return .scalar(Node.Scalar("", Tag(.implicit)))
+        }
+    }
+
+    /// Where a problem's path, such as `rules[3].keys[1]`, leads in a list of rules; the nearest place above what is missing.
+    private static func location(_ path: String, in rules: ConfigValue) -> SourceLocation {
+        var value = rules
+        for part in path.split(whereSeparator: { ".[]".contains($0) }).dropFirst() {
+            let next = Int(part).map { index in
+                value.elements.indices.contains(index) ? value.elements[index] : nil
+            }
+            guard let found = next ?? value[String(part)] else {
+                // A key of a wrong name has a place, though no value is looked for under it.
+                return value.entries.first { $0.key == part }?.keyLocation ?? value.location
+            }
+            value = found
+        }
+        return value.location
+    }
 
     static func load(_ path: String) throws -> ScrubRules {
         let document = YAMLLoader.load(path: path, environment: ProcessEnvironment.variables)

@@ -117,6 +117,10 @@ struct PolicyValidationTests {
             "sampling_strategy: span-ingest\npolicies: [{ name: a, type: always_sample }]",
             "span-ingest decides on parts of traces"),
         Mistake(
+            "tail_storage beside a window",
+            "window: { max: 10s }\ntail_storage: pebble\npolicies: [{ name: a, type: always_sample }]",
+            "tail_storage is the Collector's form of window.buffer: disk; write it there"),
+        Mistake(
             "an OTTL policy without conditions",
             "policies: [{ name: o, type: ottl_condition, ottl_condition: { error_mode: ignore } }]",
             "needs at least one condition under span or spanevent"),

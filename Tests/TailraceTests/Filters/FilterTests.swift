@@ -104,6 +104,9 @@ struct FilterTests {
             ("attributes: { http.status: 500 }", ["server"]), ("attributes: { ok: true, ratio: 0.5 }", ["nameless"]),
             ("attributes: { ok: false }", []), ("service: shop, error: false, kind: [internal]", ["plain"]),
             ("", ["plain", "server", "failed", "nameless"]),
+            (#"ottl: ['name == "plain"', 'attributes["http.status"] >= 500']"#, ["plain", "server"]),
+            (#"error: false, ottl: 'resource.attributes["zone"] == "a"'"#, ["plain", "server"]),
+            (#"ottl: ['IsMatch(name, "^n") or kind == SPAN_KIND_SERVER']"#, ["server", "nameless"]),
         ] as [(String, [String])])
     func aRouteSendsEachSpanToOneOfItsPorts(match: String, matched: [String]) throws {
         let (ports, rejected) = try Self.sort("kind: route, match: { \(match) }", Self.traffic)
@@ -118,6 +121,22 @@ struct FilterTests {
         #expect(both.ports == [["plain", "server"], ["failed", "nameless"]])
         let without = try Self.sort("kind: filter, exclude: { service: shop }", Self.traffic)
         #expect(without.ports == [["nameless"], ["plain", "server", "failed"]])
+    }
+
+    @Test("a condition that cannot be read is a mistake with its place")
+    func brokenCondition() {
+        let filter = Self.load("kind: filter, exclude: { ottl: ['name = 3'] }").diagnostics.sorted
+        #expect(filter.count == 1 && filter[0].message.hasPrefix("ottl condition \"name = 3\": "), "\(filter)")
+        let route = Self.load("kind: route, match: { ottl: 'nam == \"x\"' }").diagnostics.sorted
+        #expect(route.contains { $0.message.contains("nam") }, "\(route)")
+    }
+
+    @Test("a filter reads the attributes of its conditions, so that scrubbers before it are applied first")
+    func readAttributes() throws {
+        let (plan, _) = Self.load(
+            "kind: filter, include: { service: a }, exclude: { ottl: ['attributes[\"k\"] == 1'] }")
+        let stage = try #require(plan?.stages.first { $0.name == "stage" })
+        #expect(stage.definition.attributeKeysRead(stage.settings) == ["service.name", "k"])
     }
 
     @Test func aFilterWithoutConditionsIsAMistake() {
