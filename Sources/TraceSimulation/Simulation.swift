@@ -43,6 +43,7 @@ package final class Simulation {
     private(set) var steps = 0
     private(set) var digest: UInt64 = 0xcbf2_9ce4_8422_2325
     private(set) var violation: Violation?
+    private var reached: [Situation: Int] = [:]
     /// Receives every step and note; for `--trace`.
     private let transcript: ((String) -> Void)?
     private var starts = 0
@@ -84,11 +85,13 @@ package final class Simulation {
         let reader = SimulatedCalls(disk: world.disk, gate: OpenGate())
         world.oracleIfAny = Oracle(world: world, fileSystem: LocalFileSystem(calls: reader))
         world.run()
+        world.reached[.rebalanced] = world.broker.rebalances > 1 ? 1 : 0
         return SimulationOutcome(
             plan: plan, violation: world.violation, steps: world.steps, digest: world.digest,
             virtualTime: world.scheduler.now, storedSpans: world.oracle.stored.count,
             decidedTraces: world.oracle.decisions.count, rebalances: world.broker.rebalances,
-            stepNames: world.crashes.seen, crashes: world.crashes.struck)
+            stepNames: world.crashes.seen, crashes: world.crashes.struck,
+            reached: world.reached)
     }
 
     private func run() {
@@ -126,6 +129,7 @@ package final class Simulation {
             // Offsets alone do not tell a log that was cut and filled again from one that was not.
             if scheduler.now - (oracle.cutAt[partition] ?? 0) < Self.longestHold {
                 heldRecords += 1
+                reach(.recordsWaited)
                 scheduler.after(100_000) { [self] in
                     heldRecords -= 1
                     produce(index)
@@ -151,6 +155,7 @@ package final class Simulation {
         guard let offset = broker.logs[partition]?.append(record) else { return }
         for (position, span) in record.spans.enumerated() where span >= 0 && span < workload.spans.count {
             workload.place(span, in: partition, at: offset, index: position)
+            reach(workload.spans[span].instances > 1 ? .repartitionedTwice : .repartitioned)
         }
     }
 
@@ -399,7 +404,10 @@ package final class Simulation {
 
     func failure(of step: Step, by process: SimulatedProcess) -> Int32? {
         if diskFullSince != nil, step.writes { return ENOSPC }
-        if step.isSystemCall, scheduler.now < storeUnreachableUntil { return ESTALE }
+        if step.isSystemCall, scheduler.now < storeUnreachableUntil {
+            reach(.storeSilent)
+            return ESTALE
+        }
         if step.isSystemCall, errors.remove(ObjectIdentifier(process)) != nil { return EIO }
         if let flaky = flaky[ObjectIdentifier(process)], flaky.calls == step, scheduler.now < flaky.until { return EIO }
         return nil
@@ -415,6 +423,8 @@ package final class Simulation {
     var processes: [SimulatedProcess] { places.compactMap(\.process) }
 
     func isReachable(_ place: Int) -> Bool { scheduler.now >= places[place].unreachableUntil }
+
+    func reach(_ situation: Situation) { reached[situation, default: 0] += 1 }
 
     func note(_ text: @autoclosure () -> String) {
         if let transcript { transcript("\(scheduler.now) -- \(text())") }

@@ -16,4 +16,6 @@ package struct SimulationOutcome: Sendable {
     package var stepNames: [String: Int]
     /// Scheduled crashes that happened.
     package var crashes: [CrashPoint]
+    /// How often each came about.
+    package var reached: [Situation: Int]
 }

@@ -5,28 +5,35 @@ import Sampling
 /// leaves of them nobody can find. Writes fail on a full disk, and reads may fail too.
 final class SimulatedSpillFiles: SpillFileSource {
     private let gate: any StepGate
+    private let reach: (Situation) -> Void
 
-    init(gate: any StepGate) { self.gate = gate }
-
-    func make() throws(SpillError) -> any SpillFile {
-        try Self.take(.create, gate, "create a file in")
-        return File(gate: gate)
+    /// - Parameter reach: told what happened.
+    init(gate: any StepGate, reach: @escaping (Situation) -> Void) {
+        self.gate = gate
+        self.reach = reach
     }
 
-    private static func take(_ step: Step, _ gate: any StepGate, _ operation: String) throws(SpillError) {
+    func make() throws(SpillError) -> any SpillFile {
+        try take(.create, "create a file in")
+        return File(owner: self)
+    }
+
+    private func take(_ step: Step, _ operation: String) throws(SpillError) {
         if let code = gate.take(step, "spill") {
+            reach(step == .readSpilled ? .unreadableSpill : .spillFailed)
             throw SpillError(operation: operation, path: "spill", explanation: String(cString: strerror(code)))
         }
     }
 
     private final class File: SpillFile {
-        private let gate: any StepGate
+        private let owner: SimulatedSpillFiles
         private var bytes: [UInt8] = []
 
-        init(gate: any StepGate) { self.gate = gate }
+        init(owner: SimulatedSpillFiles) { self.owner = owner }
 
         func write(_ source: UnsafeRawBufferPointer, at offset: Int) throws(SpillError) {
-            try SimulatedSpillFiles.take(.spill, gate, "spill to")
+            try owner.take(.spill, "spill to")
+            owner.reach(.spilled)
             if bytes.count < offset + source.count {
                 bytes += [UInt8](repeating: 0, count: offset + source.count - bytes.count)
             }
@@ -34,7 +41,7 @@ final class SimulatedSpillFiles: SpillFileSource {
         }
 
         func read(into target: UnsafeMutableRawBufferPointer, at offset: Int) throws(SpillError) -> Int {
-            try SimulatedSpillFiles.take(.readSpilled, gate, "read back from")
+            try owner.take(.readSpilled, "read back from")
             let start = min(offset, bytes.count)
             let count = min(target.count, bytes.count - start)
             target.copyBytes(from: bytes[start..<start + count])

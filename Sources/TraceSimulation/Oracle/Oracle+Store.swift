@@ -11,8 +11,11 @@ extension Oracle {
         guard parts.count == 4, !path.hasSuffix(".tmp") else { return }
         let relative = parts[1...].joined(separator: "/")
         switch parts[1] {
-        case "manifests": removedManifest(parts[2], parts[3], by: process)
+        case "manifests":
+            world.reach(.manifestCollected)
+            removedManifest(parts[2], parts[3], by: process)
         case "segments":
+            world.reach(.segmentCollected)
             collectedSegments.insert(relative)
             for (key, manifest) in image.manifests where !image.collected.contains(key) {
                 if manifest.segments.contains(where: { $0.path == relative }), !namesCollected.contains(key) {
@@ -22,12 +25,14 @@ extension Oracle {
                 }
             }
         case "decisions":
+            world.reach(.decisionsCollected)
             for entry in newest.values where entry.decisionFiles.contains(where: { $0.path == relative }) {
                 violated(
                     .manifestNamesWholeFiles,
                     "\(process.name) removed \(relative), which the next owner of \(entry.partition) needs")
             }
         case "epochs":
+            world.reach(.epochCollected)
             // A reader that starts now must see what others do.
             makeReader()
             checkReader()
@@ -45,7 +50,7 @@ extension Oracle {
                     .manifestNamesWholeFiles,
                     "\(process.name) removed manifest \(chain)/\(name), which shows spans of \(accepted.partition)")
             }
-            if let entry = image.entry(accepted), entry == newest[accepted.partition] {
+            if newestManifests[accepted.partition] == key {
                 violated(
                     .manifestNamesWholeFiles,
                     "\(process.name) removed manifest \(chain)/\(name), which the next owner of "
@@ -77,18 +82,14 @@ extension Oracle {
             let directory = Simulation.layout.epochs + "/" + FileDeliveryStore.directoryName(partition) + "/"
             return world.disk.names(directory).first { UInt64($0) == number }.map { directory + $0 }
         }
-        guard let entry = newest[partition],
-            let key = accepted.first(where: { image.entry($0) == entry && $0.partition == partition })?.manifest
-        else { return nil }
+        guard let key = newestManifests[partition] else { return nil }
         return Simulation.layout.manifests + "/\(key.chain)/" + FileDeliveryStore.manifestName(key.sequence)
     }
 
     /// The disk returns other bytes for this file, and all workers have died.
     func damaged(_ path: String) {
         damagedFiles.insert(path)
-        for (partition, entry) in newest {
-            guard let key = accepted.first(where: { image.entry($0) == entry && $0.partition == partition })?.manifest
-            else { continue }
+        for (partition, key) in newestManifests {
             let name = Simulation.layout.manifests + "/\(key.chain)/" + FileDeliveryStore.manifestName(key.sequence)
             guard name == path else { continue }
             // What it says is read from the log again, from the entry before it.
@@ -110,6 +111,7 @@ extension Oracle {
     /// The store is empty: what was in it was there, and is not the new one's business.
     func storeIsLost() {
         for copy in world.workload.spans where isSettled(copy) { settledBefore.insert(copy.number) }
+        if !settledBefore.isEmpty { world.reach(.storeLost) }
         lostStores += 1
         forgetEverything()
         storeChanged()
@@ -142,7 +144,10 @@ extension Oracle {
     }
 
     /// It was filled again before anybody looked.
-    func cutUnnoticed(_ partition: PartitionID) { unnoticed.insert(partition) }
+    func cutUnnoticed(_ partition: PartitionID) {
+        world.reach(.cutUnnoticed)
+        unnoticed.insert(partition)
+    }
 
     /// I14: an owner that has read a log to its end knows nothing of offsets behind it.
     func reachedEnd(_ partition: PartitionID, _ core: WorkerCore, by process: SimulatedProcess) {
@@ -159,6 +164,7 @@ extension Oracle {
 
     /// A worker gave up what it knew of a log's offsets.
     func restartedLog(_ partition: PartitionID, _ core: WorkerCore, by process: SimulatedProcess) {
+        world.reach(.logRestarted)
         restarts[partition, default: 0] += 1
         acknowledgedLow[partition] = nil
         settledBelow[partition] = nil

@@ -29,7 +29,7 @@ extension Oracle {
                 "\(process.name) continues \(partition) at \(restored.entry.map { String($0.low) } ?? "nothing"), "
                     + "published was \(last)")
         }
-        if let highest = acknowledgedLow[partition], !hasNewerOwner(partition, restored.epoch),
+        if let highest = acknowledgedLow[partition], !hasNewerOwner(partition, restored.epoch), !isVoid(partition),
             restored.entry?.low ?? .min < highest
         {
             violated(.watermark, "\(process.name) continues \(partition) before its acknowledged watermark \(highest)")
@@ -168,6 +168,7 @@ extension Oracle {
     }
 
     func reportedLoss(_ partition: PartitionID, from: Int64, to: Int64) {
+        world.reach(.lossReported)
         if from < to { losses[partition, default: []].append(from..<to) }
     }
 

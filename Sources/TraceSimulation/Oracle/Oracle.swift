@@ -20,8 +20,9 @@ final class Oracle {
     var decisions: [TraceID: [DecisionRecord]] = [:]
     private(set) var accepted: Set<StoreImage.AcceptedKey> = []
     private var applied: [StoreImage.AcceptedKey: (rows: [StoreImage.Row], decisions: [DecisionRecord])] = [:]
-    /// The newest entry of each partition that counts.
+    /// The newest entry of each partition that counts, and the manifest it is in.
     var newest: [PartitionID: TaskEntry] = [:]
+    private(set) var newestManifests: [PartitionID: StoreImage.ManifestKey] = [:]
     /// Everything below was found settled.
     var settledBelow: [PartitionID: Int64] = [:]
     /// Groups by the manifest that made them visible.
@@ -122,7 +123,9 @@ final class Oracle {
         for partition in Set(gone.map(\.partition)) { settledBelow[partition] = nil }
         for partition in Set(gone.map(\.partition)).union(new.map(\.partition)) {
             let before = newest[partition]
-            newest[partition] = newestEntry(partition)
+            let found = newestEntry(partition)
+            newest[partition] = found?.entry
+            newestManifests[partition] = found?.manifest
             if gone.contains(where: { $0.partition == partition }) { continue }
             if let before, let after = newest[partition], after.low < before.low, !isVoid(partition) {
                 violated(.watermark, "the watermark of \(partition) went back from \(before.low) to \(after.low)")
@@ -133,10 +136,14 @@ final class Oracle {
         checkCatalog()
     }
 
-    private func newestEntry(_ partition: PartitionID) -> TaskEntry? {
-        let keys = accepted.filter { $0.partition == partition }
-        return keys.compactMap { key in image.entry(key).map { ($0, key.manifest.sequence) } }
-            .max { ($0.0.epoch, $0.1) < ($1.0.epoch, $1.1) }?.0
+    private func newestEntry(_ partition: PartitionID) -> (entry: TaskEntry, manifest: StoreImage.ManifestKey)? {
+        var newest: (entry: TaskEntry, manifest: StoreImage.ManifestKey)?
+        for key in accepted where key.partition == partition {
+            guard let entry = image.entry(key) else { continue }
+            if let newest, (newest.entry.epoch, newest.manifest.sequence) > (entry.epoch, key.manifest.sequence) { continue }
+            newest = (entry, key.manifest)
+        }
+        return newest
     }
 
     /// Adds or takes away what an entry makes visible. What it was is remembered: the files may be gone by then.
@@ -225,6 +232,7 @@ final class Oracle {
         accepted = []
         applied = [:]
         newest = [:]
+        newestManifests = [:]
         settledBelow = [:]
         groups = [:]
         underWay = [:]

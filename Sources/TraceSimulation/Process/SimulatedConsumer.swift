@@ -171,6 +171,7 @@ final class SimulatedConsumer {
                     paused.remove(partition)
                 }
             } catch {
+                if !world.oracle.damagedFiles.isEmpty { world.reach(.takeOverRefused) }
                 return process.failed(error)
             }
             owned.formUnion(partitions)
@@ -271,7 +272,9 @@ final class SimulatedConsumer {
         // On its way to the broker: with the generation of now, and what the worker does next does not wait for it.
         let (member, generation) = (member, generation)
         world.scheduler.after(world.random.pick(0...20_000)) { [world, broker, place = process.place] in
-            guard world.isReachable(place), broker.commit(member, generation: generation, offsets) else { return }
+            guard world.isReachable(place), broker.commit(member, generation: generation, offsets) else {
+                return world.reach(.commitRefused)
+            }
             world.oracle.committed(offsets)
         }
     }

@@ -47,7 +47,11 @@ final class SimulatedPipeline: Sendable {
 
     /// A process of this name has this way to the disk.
     func add(_ process: SimulatedProcess) {
-        if world.spill != .never { spillFiles.files[process.name] = SimulatedSpillFiles(gate: process) }
+        if world.spill != .never { spillFiles.files[process.name] = Self.files(of: process) }
+    }
+
+    private static func files(of process: SimulatedProcess) -> SimulatedSpillFiles {
+        SimulatedSpillFiles(gate: process) { [unowned process] in process.world.reach($0) }
     }
 
     /// - Parameter version: of the policy file; each keeps other traces.

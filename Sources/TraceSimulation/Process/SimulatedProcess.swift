@@ -173,6 +173,7 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
                 }
                 perform(.reload) {
                     _ = take(.reload, "")
+                    world.reach(.reloaded)
                     if state == .running { for thread in threads { thread.reload(plan, reload) } }
                 }
             } catch {
@@ -320,10 +321,12 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
 
     func fenced(_ partitions: [PartitionID]) {
         world.note("\(name): another worker has taken over \(partitions)")
+        world.reach(.fenced)
         for consumer in consumers where partitions.contains(where: consumer.partitions.contains) { consumer.rejoin() }
     }
 
     func dataLoss(_ partition: PartitionID, from: Int64, to: Int64, explanation: String) {
+        world.reach(.cutNoticed)
         world.note("\(name): data loss detected: \(partition) offsets \(from) to \(to): \(explanation)")
         world.oracle.reportedLoss(partition, from: from, to: to)
     }

@@ -23,9 +23,12 @@ package enum MutationProof {
         _ mutation: String, seeds: ClosedRange<UInt64>
     ) -> (world: Reproduction, violation: Violation)? {
         let likely = likelySeeds[mutation].map { [$0] } ?? []
-        for seed in likely.filter(seeds.contains) + Array(seeds) {
-            let world = Reproduction(seed: seed, mutation: mutation)
-            if let violation = world.run().violation { return (world, violation) }
+        let worlds = (likely.filter(seeds.contains) + Array(seeds)).map { Reproduction(seed: $0, mutation: mutation) }
+        // The likely one by itself: a second thread would begin with worlds that are not wanted then.
+        if !likely.isEmpty, let first = worlds.first, let violation = first.run().violation { return (first, violation) }
+        let violations = ParallelWorlds.map(worlds, until: { $0 != nil }) { $0.run().violation }
+        for (world, violation) in zip(worlds, violations) {
+            if let violation { return (world, violation) }
         }
         return nil
     }
