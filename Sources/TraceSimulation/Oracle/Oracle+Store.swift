@@ -89,6 +89,7 @@ extension Oracle {
     /// The disk returns other bytes for this file, and all workers have died.
     func damaged(_ path: String) {
         damagedFiles.insert(path)
+        for copy in world.workload.spans where isSettled(copy) { settledBeforeDamage.insert(copy.number) }
         for (partition, key) in newestManifests {
             let name = Simulation.layout.manifests + "/\(key.chain)/" + FileDeliveryStore.manifestName(key.sequence)
             guard name == path else { continue }
@@ -103,6 +104,7 @@ extension Oracle {
 
     func repaired() {
         damagedFiles = []
+        settledBeforeDamage = []
         storeChanged()
     }
 
@@ -111,6 +113,9 @@ extension Oracle {
     /// The store is empty: what was in it was there, and is not the new one's business.
     func storeIsLost() {
         for copy in world.workload.spans where isSettled(copy) { settledBefore.insert(copy.number) }
+        // The log's offsets were told by what the store said before one of its files was damaged.
+        settledBefore.formUnion(settledBeforeDamage)
+        for (partition, entry) in newest { lostLows[partition] = max(lostLows[partition] ?? .min, entry.low) }
         if !settledBefore.isEmpty { world.reach(.storeLost) }
         lostStores += 1
         forgetEverything()

@@ -146,7 +146,8 @@ extension Oracle {
     /// I3: the log's committed offset is never ahead of the manifest.
     func committed(_ offsets: [PartitionID: CommittedOffset]) {
         for (partition, offset) in offsets.sorted(by: { $0.key < $1.key }) {
-            let low = max(newest[partition]?.low ?? .min, acknowledgedLow[partition] ?? .min)
+            let low = max(
+                newest[partition]?.low ?? .min, acknowledgedLow[partition] ?? .min, lostLows[partition] ?? .min)
             if offset.offset > low {
                 violated(
                     .watermark, "\(offset.offset) of \(partition) was committed, its manifest's watermark is \(low)")

@@ -44,6 +44,8 @@ final class Oracle {
     var settledBefore: Set<Int> = []
     /// A store was lost: what was decided before is not known any more.
     var lostStores = 0
+    /// The watermarks that were in lost stores: commits of them may still be on their way.
+    var lostLows: [PartitionID: Int64] = [:]
     /// When each log was cut last.
     var cutAt: [PartitionID: Int64] = [:]
     /// How often what was known of a log's offsets was given up.
@@ -54,6 +56,8 @@ final class Oracle {
     var acknowledgedHigh: [PartitionID: Int64] = [:]
     /// Files that are damaged at present.
     var damagedFiles: Set<String> = []
+    /// Copies that were settled when it was whole.
+    var settledBeforeDamage: Set<Int> = []
     var collectedSegments: Set<String> = []
     /// Manifests that named a segment which was gone already: of a worker that was asleep.
     var namesCollected: Set<StoreImage.ManifestKey> = []
@@ -118,8 +122,8 @@ final class Oracle {
         let gone = accepted.subtracting(now)
         let new = now.subtracting(accepted)
         accepted = now
-        for key in gone { apply(key, -1) }
-        for key in new { apply(key, 1) }
+        for key in gone.sorted() { apply(key, -1) }
+        for key in new.sorted() { apply(key, 1) }
         for partition in Set(gone.map(\.partition)) { settledBelow[partition] = nil }
         for partition in Set(gone.map(\.partition)).union(new.map(\.partition)) {
             let before = newest[partition]
@@ -132,7 +136,7 @@ final class Oracle {
             }
         }
         deadLetters.refresh(world.disk)
-        for key in new.sorted(by: { $0.partition < $1.partition }) { check(new: key) }
+        for key in new.sorted() { check(new: key) }
         checkCatalog()
     }
 

@@ -12,9 +12,14 @@ final class StoreImage {
     }
 
     /// An entry of a manifest that counts.
-    struct AcceptedKey: Hashable {
+    struct AcceptedKey: Hashable, Comparable {
         var manifest: ManifestKey
         var partition: PartitionID
+
+        static func < (left: AcceptedKey, right: AcceptedKey) -> Bool {
+            (left.manifest.chain, left.manifest.sequence, left.partition)
+                < (right.manifest.chain, right.manifest.sequence, right.partition)
+        }
     }
 
     /// A stored trace, or late spans of one.

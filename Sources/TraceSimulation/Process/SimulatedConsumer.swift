@@ -188,7 +188,6 @@ final class SimulatedConsumer {
         for partition in partitions { byThread[routes[partition] ?? 0, default: []].append(partition) }
         for partition in partitions { routes[partition] = nil }
         isBusy = true
-        if lost { world.oracle.lost(partitions, by: process) }
         var waiting = byThread.count
         var offsets: [PartitionID: CommittedOffset] = [:]
         let finish = { [self] in

@@ -84,6 +84,7 @@ final class WorkerShell {
             return
         }
         whenRevoked = whenDone
+        if lost { process.world.oracle.lost(partitions, by: process) }
         core.beginRevoke(partitions, lost: lost, at: process.time)
         if let deadline = core.revokeDeadline {
             process.after(max(0, deadline * 1000 - process.world.scheduler.now) + 1000) { [self] in continueRevoke() }
