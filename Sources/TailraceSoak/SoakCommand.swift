@@ -28,8 +28,10 @@ struct SoakCommand: ParsableCommand {
     var scenario: String?
     @Option(help: "Crash at a step, as the survey says it; several times for one crash after the other.")
     var crash: [String] = []
-    @Flag(help: "Crash at every step of every action, in every scenario; list the steps with --trace.")
+    @Flag(help: "Crash at every step of every action, as the test does; --trace lists the steps.")
     var survey = false
+    @Flag(help: "With --survey: at the first, a middle and the last of each step, in each scenario.")
+    var everywhere = false
     @Option(help: "Switch on a deliberate bug (debug builds only).")
     var mutation: String?
     @Flag(help: "Print every step.")
@@ -107,7 +109,7 @@ struct SoakCommand: ParsableCommand {
     }
 
     private func runSurvey() throws {
-        let survey = CrashSurvey.run(mutation: mutation, everywhere: true)
+        let survey = CrashSurvey.run(mutation: mutation, everywhere: everywhere)
         if trace {
             for (step, count) in survey.deaths.sorted(by: { $0.key < $1.key }) { print("\(step): \(count)") }
         }

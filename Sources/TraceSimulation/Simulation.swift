@@ -424,7 +424,10 @@ package final class Simulation {
 
     func isReachable(_ place: Int) -> Bool { scheduler.now >= places[place].unreachableUntil }
 
-    func reach(_ situation: Situation) { reached[situation, default: 0] += 1 }
+    func reach(_ situation: Situation) {
+        let isAtBudget = situation == .spilled && plan.spill == .auto
+        reached[isAtBudget ? .spilledAtBudget : situation, default: 0] += 1
+    }
 
     func note(_ text: @autoclosure () -> String) {
         if let transcript { transcript("\(scheduler.now) -- \(text())") }

@@ -25,7 +25,6 @@ extension Oracle {
                 }
             }
         case "decisions":
-            world.reach(.decisionsCollected)
             for entry in newest.values where entry.decisionFiles.contains(where: { $0.path == relative }) {
                 violated(
                     .manifestNamesWholeFiles,

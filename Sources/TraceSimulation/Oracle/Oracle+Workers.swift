@@ -169,7 +169,7 @@ extension Oracle {
     }
 
     func reportedLoss(_ partition: PartitionID, from: Int64, to: Int64) {
-        world.reach(.lossReported)
+        if from != to { world.reach(.lossReported) }
         if from < to { losses[partition, default: []].append(from..<to) }
     }
 

@@ -12,6 +12,8 @@ package enum Scenario: String, Sendable, CaseIterable {
     case repartition
     /// The log is cut and made anew, the group's offset is lost.
     case log
+    /// Runs so long that manifests become garbage, also those of a worker that is gone.
+    case collection
 
     package var plan: WorldPlan {
         var plan = WorldPlan(seed: 11)
@@ -41,6 +43,12 @@ package enum Scenario: String, Sendable, CaseIterable {
         plan.faults = faults
         switch self {
         case .handOver: plan.workers = 2
+        case .collection:
+            plan.traces = 5
+            plan.badRecords = 6
+            plan.trafficEnd = 7_000_000
+            plan.flushInterval = 200
+            plan.partitions = 1
         case .windowOnDisk:
             plan.spill = .always
             plan.traces = 40
@@ -66,9 +74,14 @@ package enum Scenario: String, Sendable, CaseIterable {
                 fault(.partitioned, 2_500_000, lasting: 2_500_000),
             ]
         case .badDisk:
-            var flaky = fault(.flakyDisk, 1_200_000, lasting: 700_000)
-            flaky.target = .syncDirectory
-            return [flaky, fault(.diskFull, 2_500_000, lasting: 600_000)]
+            // Some of them come between the rename of a manifest and the sync of its name.
+            let errors = stride(from: 1_000_000 as Int64, to: 3_600_000, by: 200_000).map { time in
+                var error = fault(.diskError, time)
+                error.target = .syncDirectory
+                return error
+            }
+            return errors + [fault(.diskFull, 2_500_000, lasting: 600_000)]
+        case .collection: return [fault(.terminate, 4_500_000)]
         case .windowOnDisk, .repartition: return [fault(.terminate, 2_000_000)]
         case .log:
             return [

@@ -133,6 +133,13 @@ package struct WorldPlan: Sendable {
         } else if kind < 46 {
             for _ in 0..<random.pick(1...2) { faults.append(extraFault(&random)) }
         }
+        if spill != .never, random.chance(50) {
+            faults.append(
+                Fault(
+                    kind: .flakyDisk, time: random.pick(1_000_000...trafficEnd), worker: random.pick(0...3), steps: 0,
+                    target: random.pick([.spill, .readSpilled]),
+                    duration: random.pick(200_000...2_000_000 as ClosedRange<Int64>)))
+        }
     }
 
     /// So little that windows of spans with padding do not fit.
