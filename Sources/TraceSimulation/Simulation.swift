@@ -68,7 +68,7 @@ package final class Simulation {
         outerBroker = SimulatedBroker(plan: plan, partitions: outerPartitions, stream: 8)
         pipeline = SimulatedPipeline(plan)
         workload = Workload(plan: plan, partitions: plan.isRepartitioned ? outerPartitions : partitions)
-        crashes = CrashSchedule(plan.crashes)
+        crashes = CrashSchedule(plan.crashes, failing: plan.failingSteps)
         random = SimulationRandom(seed: plan.seed).stream(5)
     }
 
@@ -348,7 +348,12 @@ package final class Simulation {
     /// A process takes a step: what was armed for it happens now.
     func took(_ step: Step, _ path: String, by process: SimulatedProcess) {
         steps += 1
-        if let crash = crashes.next(process.action.name(of: step, path)) { strike(crash, process) }
+        let due = crashes.next(process.action.name(of: step, path))
+        if due.fails {
+            note("step fails: \(step.rawValue) \(path)")
+            errors.insert(ObjectIdentifier(process))
+        }
+        if let crash = due.crash { strike(crash, process) }
         digest = (digest ^ UInt64(bitPattern: scheduler.now)) &* 0x100_0000_01b3
         for byte in step.rawValue.utf8 { digest = (digest ^ UInt64(byte)) &* 0x100_0000_01b3 }
         for byte in path.utf8 { digest = (digest ^ UInt64(byte)) &* 0x100_0000_01b3 }

@@ -8,20 +8,24 @@ struct CrashSchedule {
     /// Names that are only looked at, for a world without crashes whose steps are wanted.
     static let recordOnly = CrashPoint(step: "", occurrence: 0, moment: .before, losesPower: false)
 
-    init(_ crashes: [CrashPoint]) {
-        isRecording = !crashes.isEmpty
+    private let failing: [String: Set<Int>]
+
+    init(_ crashes: [CrashPoint], failing: [String: Set<Int>]) {
+        self.failing = failing
+        isRecording = !crashes.isEmpty || !failing.isEmpty
         waiting = crashes.filter { $0 != Self.recordOnly }[...]
     }
 
-    /// Notes a step; returns the crash that is due at it.
-    mutating func next(_ name: @autoclosure () -> String) -> CrashPoint? {
-        guard isRecording else { return nil }
+    /// Notes a step; returns the crash that is due at it, and whether it is to fail.
+    mutating func next(_ name: @autoclosure () -> String) -> (crash: CrashPoint?, fails: Bool) {
+        guard isRecording else { return (nil, false) }
         let name = name()
         let count = seen[name, default: 0]
         seen[name] = count + 1
-        guard let crash = waiting.first, crash.step == name, count >= crash.occurrence else { return nil }
+        let fails = failing[name]?.contains(count) == true
+        guard let crash = waiting.first, crash.step == name, count >= crash.occurrence else { return (nil, fails) }
         waiting = waiting.dropFirst()
         struck.append(crash)
-        return crash
+        return (crash, fails)
     }
 }

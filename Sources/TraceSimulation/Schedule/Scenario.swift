@@ -43,10 +43,16 @@ package enum Scenario: String, Sendable, CaseIterable {
         plan.faults = faults
         switch self {
         case .handOver: plan.workers = 2
+        case .badDisk:
+            plan.failingSteps = [
+                "acquire syncDirectory epochs/*": [1], "flush syncDirectory segments/*": [1],
+                "flush sync decisions/*/*.log": [1], "flush rename manifests/*/*.manifest": [1],
+                "flush syncDirectory manifests/*": [2, 4], "flush sync manifests/*/*.manifest.tmp": [5],
+            ]
         case .collection:
-            plan.traces = 5
-            plan.badRecords = 6
-            plan.trafficEnd = 7_000_000
+            plan.traces = 30
+            plan.largestTrace = 2
+            plan.trafficEnd = 9_000_000
             plan.flushInterval = 200
             plan.partitions = 1
         case .windowOnDisk:
@@ -74,14 +80,8 @@ package enum Scenario: String, Sendable, CaseIterable {
                 fault(.partitioned, 2_500_000, lasting: 2_500_000),
             ]
         case .badDisk:
-            // Some of them come between the rename of a manifest and the sync of its name.
-            let errors = stride(from: 1_000_000 as Int64, to: 3_600_000, by: 200_000).map { time in
-                var error = fault(.diskError, time)
-                error.target = .syncDirectory
-                return error
-            }
-            return errors + [fault(.diskFull, 2_500_000, lasting: 600_000)]
-        case .collection: return [fault(.terminate, 4_500_000)]
+            return [fault(.diskFull, 2_500_000, lasting: 600_000)]
+        case .collection: return [fault(.terminate, 7_500_000)]
         case .windowOnDisk, .repartition: return [fault(.terminate, 2_000_000)]
         case .log:
             return [

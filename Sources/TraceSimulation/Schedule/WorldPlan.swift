@@ -61,6 +61,8 @@ package struct WorldPlan: Sendable {
     package var collects = false
     /// How many commits the coordinator does not take.
     package var commitFailurePercent = 0
+    /// Steps that fail with EIO, by their names, and at which of their occurrences.
+    package var failingSteps: [String: Set<Int>] = [:]
     /// Deaths at chosen steps, one after the other.
     package var crashes: [CrashPoint] = []
 
