@@ -50,7 +50,8 @@ struct SoakCommand: ParsableCommand {
         let start = ContinuousClock.now
         let worlds = try worlds()
         // A transcript is written by one thread.
-        let outcomes = ParallelWorlds.map(worlds, threads: trace ? 1 : ParallelWorlds.processors) { [trace, minimise] world in
+        let outcomes = ParallelWorlds.map(worlds, threads: trace ? 1 : ParallelWorlds.processors) {
+            [trace, minimise] world in
             let outcome = world.run(transcript: trace ? { print($0) } : nil)
             if let violation = outcome.violation { Self.report(world, violation, minimise: minimise) }
             return Tally(steps: outcome.steps, failures: outcome.violation == nil ? 0 : 1, reached: outcome.reached)

@@ -61,7 +61,8 @@ struct SimulationTests {
 
     @Test("a crash is written as it is read")
     func crashText() throws {
-        let crash = CrashPoint(step: "flush rename manifests/*.manifest", occurrence: 3, moment: .after, losesPower: true)
+        let crash = CrashPoint(
+            step: "flush rename manifests/*.manifest", occurrence: 3, moment: .after, losesPower: true)
         #expect(CrashPoint(crash.description) == crash)
         #expect(CrashPoint("flush rename") == nil)
         #expect(CrashPoint("flush rename#x after kill") == nil)

@@ -132,7 +132,8 @@ package final class WorkerCore {
         guard let gone = tasks[partition]?.task.forgetCutOffsets() else { return }
         control.dataLoss(
             partition, from: gone.lowerBound, to: gone.upperBound,
-            explanation: "the log ends at \(gone.lowerBound): it was cut after the last owner had read it; what comes there "
+            explanation:
+                "the log ends at \(gone.lowerBound): it was cut after the last owner had read it; what comes there "
                 + "now are other records, and they are read")
     }
 

@@ -40,9 +40,11 @@ extension Oracle {
     }
 
     private func removedManifest(_ chain: String, _ name: String, by process: SimulatedProcess) {
-        guard let key = image.manifests.keys.first(where: {
-            $0.chain == chain && FileDeliveryStore.manifestName($0.sequence) == name
-        }) else { return }
+        guard
+            let key = image.manifests.keys.first(where: {
+                $0.chain == chain && FileDeliveryStore.manifestName($0.sequence) == name
+            })
+        else { return }
         for accepted in accepted.sorted(by: { $0.partition < $1.partition }) where accepted.manifest == key {
             if !rows(of: accepted).isEmpty {
                 violated(
@@ -134,8 +136,14 @@ extension Oracle {
     func knowsOffsetsBehindEnd(_ log: PartitionLog) -> Bool {
         let partition = log.partition
         if newest[partition]?.high ?? .min > log.end || acknowledgedHigh[partition] ?? .min > log.end { return true }
-        if underWay.values.contains(where: { $0.group.tasks.contains { $0.entry.partition == partition
-            && $0.entry.high > log.end && isNewestOwner($0.entry.epoch, partition) } }) { return true }
+        if underWay.values.contains(where: {
+            $0.group.tasks.contains {
+                $0.entry.partition == partition
+                    && $0.entry.high > log.end && isNewestOwner($0.entry.epoch, partition)
+            }
+        }) {
+            return true
+        }
         return world.processes.contains { process in
             guard let thread = process.consumer(of: partition)?.thread(of: partition) else { return false }
             guard let task = thread.core.task(partition), isNewestOwner(task.epoch, partition) else { return false }

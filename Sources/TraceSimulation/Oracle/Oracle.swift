@@ -144,7 +144,9 @@ final class Oracle {
         var newest: (entry: TaskEntry, manifest: StoreImage.ManifestKey)?
         for key in accepted where key.partition == partition {
             guard let entry = image.entry(key) else { continue }
-            if let newest, (newest.entry.epoch, newest.manifest.sequence) > (entry.epoch, key.manifest.sequence) { continue }
+            if let newest, (newest.entry.epoch, newest.manifest.sequence) > (entry.epoch, key.manifest.sequence) {
+                continue
+            }
             newest = (entry, key.manifest)
         }
         return newest

@@ -206,7 +206,8 @@ final class SimulatedConsumer {
             process.threads[thread].revoke(partitions, lost: lost) { [self] published in
                 offsets.merge(published) { $1 }
                 waiting -= 1
-                guard process.perform(.revoke, { [self] in process.take(.revoked, "") }) == nil || process.isAlive else { return }
+                guard process.perform(.revoke, { [self] in process.take(.revoked, "") }) == nil || process.isAlive
+                else { return }
                 if waiting == 0 { finish() }
             }
         }
@@ -246,14 +247,23 @@ final class SimulatedConsumer {
 
     /// As `KafkaSource` with `on_data_loss: continue`: reports, and goes on at the start of the log.
     private func outOfRange(_ partition: PartitionID, _ offset: Int64, _ start: Int64, _ end: Int64) {
+        var isReported = false
         for step in LogGap(position: offset, log: start..<end, continues: true).steps {
             switch step {
-            case .report(let from, let to, _): world.oracle.reportedLoss(partition, from: from, to: to)
+            case .report(let from, let to, _):
+                isReported = true
+                world.oracle.reportedLoss(partition, from: from, to: to)
             case .restart(let start):
                 guard let core = thread(of: partition)?.core else { continue }
                 process.atomically { core.logRestarted(partition, at: start) }
                 world.oracle.restartedLog(partition, core, by: process)
-            case .seek(let start): positions[partition] = start
+            case .seek(let start):
+                positions[partition] = start
+                if !isReported {
+                    world.oracle.violated(
+                        .lossIsReported,
+                        "\(process.name) goes on with \(partition) at \(start) instead of \(offset) without a word")
+                }
             }
         }
     }
@@ -280,7 +290,9 @@ final class SimulatedConsumer {
 
     /// The commit at the end of a revoke: waited for.
     private func send(_ offsets: [PartitionID: CommittedOffset]) {
-        guard process.perform(.commit, { process.take(.commit, "") }) == nil || process.isAlive, world.isReachable(process.place) else { return }
+        guard process.perform(.commit, { process.take(.commit, "") }) == nil || process.isAlive,
+            world.isReachable(process.place)
+        else { return }
         if broker.commit(member, generation: generation, offsets) { world.oracle.committed(offsets) }
     }
 }

@@ -67,7 +67,8 @@ final class SimulatedPipeline: Sendable {
     private func text(version: Int) -> String {
         let window = world.window
         let spill = world.spill == .always ? "buffer: disk" : world.spill == .auto ? "spill: auto" : "spill: never"
-        let outer = world.isRepartitioned ? "unkeyed: { kind: input }\n  rekey: { kind: spans_output, from: unkeyed }" : ""
+        let outer =
+            world.isRepartitioned ? "unkeyed: { kind: input }\n  rekey: { kind: spans_output, from: unkeyed }" : ""
         return """
             pipeline: \(Self.name)
             stages:

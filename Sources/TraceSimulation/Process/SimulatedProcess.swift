@@ -105,7 +105,8 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
         }
         if let stage = plan.index(of: "rekey") {
             sinks[stage] = RepartitionSink(
-                topic: SimulatedInternalTopic(process: self), maximumRecordBytes: world.plan.largestTrace % 2 == 0 ? 150 : 1 << 20)
+                topic: SimulatedInternalTopic(process: self),
+                maximumRecordBytes: world.plan.largestTrace % 2 == 0 ? 150 : 1 << 20)
         }
         return WorkerSinks(
             sinks: sinks,

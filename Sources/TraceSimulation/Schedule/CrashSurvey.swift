@@ -37,7 +37,9 @@ package struct CrashSurvey: Sendable {
             var next: [Reproduction] = []
             for (world, outcome) in zip(plans, outcomes) {
                 survey.worlds += 1
-                if let violation = outcome.violation { survey.failures.append(Failure(world: world, violation: violation)) }
+                if let violation = outcome.violation {
+                    survey.failures.append(Failure(world: world, violation: violation))
+                }
                 for crash in outcome.crashes.suffix(1) where crash == world.crashes.last {
                     survey.deaths[crash.step, default: 0] += 1
                 }
@@ -55,7 +57,8 @@ package struct CrashSurvey: Sendable {
     }
 
     /// Worlds that go as this one did, and end at a step of it.
-    private static func follow(_ world: Reproduction, _ step: String, _ count: Int, everywhere: Bool) -> [Reproduction] {
+    private static func follow(_ world: Reproduction, _ step: String, _ count: Int, everywhere: Bool) -> [Reproduction]
+    {
         var crashes: [(CrashPoint.Moment, Bool)] = [(.before, false), (.after, false), (.after, true)]
         if step.contains(" \(Step.write.rawValue) ") { crashes.append((.during, false)) }
         if everywhere { crashes.append((.before, true)) }

@@ -85,7 +85,8 @@ package struct Fault: Sendable, Equatable, CustomStringConvertible {
         case .policyChange: return "\(place): the policy file changes"
         case .reload: return "\(place): worker \(worker) takes over another policy file"
         case .addWorker: return "\(place): another worker joins for \(length)"
-        case .deepRetention: return "\(place): the log of partition \(worker) loses what is not read yet, but \(steps) records"
+        case .deepRetention:
+            return "\(place): the log of partition \(worker) loses what is not read yet, but \(steps) records"
         case .cutLog: return "\(place): the log of partition \(worker) loses its last \(steps) records"
         case .recreatedTopic: return "\(place): the log of partition \(worker) is made anew"
         case .lostOffset: return "\(place): the committed offset of partition \(worker) is lost"

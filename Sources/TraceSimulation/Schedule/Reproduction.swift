@@ -82,7 +82,9 @@ package struct Reproduction: Sendable, Equatable {
                     hasShrunk = true
                 }
             }
-            for index in wholePlan.faults.indices where !best.dropped.contains(index) { attempt { $0.dropped.insert(index) } }
+            for index in wholePlan.faults.indices where !best.dropped.contains(index) {
+                attempt { $0.dropped.insert(index) }
+            }
             let plan = best.plan
             for traces in [1, 2, 4, 8, plan.traces / 2, plan.traces - 1] where traces > 0 && traces < best.plan.traces {
                 attempt { $0.traces = traces }
