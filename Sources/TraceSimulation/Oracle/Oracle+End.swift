@@ -10,7 +10,9 @@ extension Oracle {
             guard let log = world.log(partition), !log.records.isEmpty else { return true }
             if knowsOffsetsBehindEnd(log), !unnoticed.contains(partition) { return false }
             // Records that retention took before they were read again are nobody's any more.
-            let rest = log.firstIndex(from: max(log.start, newest[partition]?.low ?? 0))
+            // A new store knows nothing of a partition without news: its owner goes on where the log says.
+            let low = newest[partition]?.low ?? (lostStores > 0 ? log.committed ?? 0 : 0)
+            let rest = log.firstIndex(from: max(log.start, low))
             return log.records[rest...].allSatisfy(\.isProgress)
         }
     }

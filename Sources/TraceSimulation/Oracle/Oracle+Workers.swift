@@ -194,7 +194,9 @@ extension Oracle {
         let windows = snapshot.partitions.reduce(0) { $0 + $1.gauges.windowBytes }
         let open = snapshot.partitions.reduce(0) { $0 + $1.gauges.openTraces }
         let budget = world.plan.memoryBudget / world.plan.threads
-        if windows + snapshot.bufferedBytes > budget, open > 0 {
+        // While the disk refuses spans nobody is decided early: reading stops.
+        let isHeldByDisk = snapshot.isPaused && snapshot.partitions.contains { $0.gauges.spillError != nil }
+        if windows + snapshot.bufferedBytes > budget, open > 0, !isHeldByDisk {
             violated(
                 .memoryBudget,
                 "\(process.name) holds \(windows) bytes of windows and \(snapshot.bufferedBytes) of \(budget)")
