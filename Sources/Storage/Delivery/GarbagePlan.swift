@@ -56,7 +56,10 @@ struct GarbagePlan {
 
         // A segment goes when its manifest is gone already, so that no manifest ever names a missing one.
         #if TAILRACE_MUTATIONS
-            let naming = ProtocolMutation.active == .segmentCollectedFirst ? kept : Array(inventory.manifests.values)
+            let isFirst = ProtocolMutation.active == .segmentCollectedFirst
+            let naming = inventory.manifests.filter { key, facts in
+                !isFirst || facts.owners.contains { accepted.accepts($0, in: key) }
+            }.values
             if ProtocolMutation.active == .segmentCollectedFirst { manifests = [] }
         #else
             let naming = inventory.manifests.values

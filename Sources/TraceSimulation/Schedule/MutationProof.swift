@@ -17,7 +17,9 @@ package enum MutationProof {
         "epochNotCheckedAfterRename": 179, "epochNotExclusive": 46, "fencedOwnerGoesOn": 79,
         "streamTimeNotRestored": 205, "lostPartitionIsPublished": 54, "rowsOfOldEpochKept": 49, "lossNotReported": 71,
         "cutLogNotNoticed": 246, "restartedLogNotNoticed": 20, "collectorLeavesLitter": 41,
-        "collectorForgetsEpochs": 31,
+        "collectorForgetsEpochs": 31, "unreadableSpansSkipped": 843, "spillSlotShared": 64, "recordsNotHeld": 7,
+        "segmentCollectedFirst": 31,
+        "newPartitionNotPaused": 364,
     ]
 
     /// Worlds in which a bug can matter at all: looked at before the others.
