@@ -143,7 +143,9 @@ let package = Package(
         .testTarget(
             name: "ScrubbingTests",
             dependencies: ["Scrubbing", "Patterns", "OTLP", .product(name: "Yams", package: "Yams")]),
-        .testTarget(name: "StorageTests", dependencies: ["Storage", "Pipeline", "OTLP", "TraceModel", "Sampling"]),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: ["Storage", "Pipeline", "OTLP", "TraceModel", "Sampling", "TraceSimulation"]),
         .testTarget(name: "SimulationTests", dependencies: ["TraceSimulation"]),
         .testTarget(name: "QueryTests", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Query"]),
         .testTarget(

@@ -24,6 +24,14 @@ struct SoakCommand: ParsableCommand {
     var workers: Int?
     @Option(help: "Run the seed with so many threads per worker.")
     var threads: Int?
+    @Option(help: "Run this scenario instead of a seed: \(Scenario.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var scenario: String?
+    @Option(help: "Crash at a step, as the survey says it; several times for one crash after the other.")
+    var crash: [String] = []
+    @Flag(help: "Crash at every step of every action, as the test does; --trace lists the steps.")
+    var survey = false
+    @Flag(help: "With --survey: at the first, a middle and the last of each step, in each scenario.")
+    var everywhere = false
     @Option(help: "Switch on a deliberate bug (debug builds only).")
     var mutation: String?
     @Flag(help: "Print every step.")
@@ -31,36 +39,85 @@ struct SoakCommand: ParsableCommand {
     @Flag(help: "Shorten the schedule of a failing seed.")
     var minimise = false
 
+    @Flag(help: "Say how many seeds came into each of the situations that tests want reached.")
+    var reached = false
     @Flag(help: "Look for each deliberate bug in the seeds (debug builds only).")
     var mutations = false
 
     func run() throws {
         if mutations { return try findMutations() }
-        var start = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &start)
-        let range = seed.map { $0..<$0 + 1 } ?? first..<first + seeds
-        var failures = 0
-        var steps = 0
-        for seed in range {
-            var world = Reproduction(seed: seed, mutation: mutation)
-            world.dropped = Set((drop ?? "").split(separator: ",").compactMap { Int($0) })
-            world.traces = traces
-            world.badRecords = badRecords
-            world.workers = workers
-            world.threads = threads
+        if survey { return try runSurvey() }
+        let start = ContinuousClock.now
+        let worlds = try worlds()
+        // A transcript is written by one thread.
+        let outcomes = ParallelWorlds.map(worlds, threads: trace ? 1 : ParallelWorlds.processors) {
+            [trace, minimise] world in
             let outcome = world.run(transcript: trace ? { print($0) } : nil)
-            steps += outcome.steps
-            guard let violation = outcome.violation else { continue }
-            failures += 1
-            report(world, violation)
-            fflush(nil)
+            if let violation = outcome.violation { Self.report(world, violation, minimise: minimise) }
+            return Tally(steps: outcome.steps, failures: outcome.violation == nil ? 0 : 1, reached: outcome.reached)
         }
-        var end = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &end)
-        let seconds = Double(end.tv_sec - start.tv_sec) + Double(end.tv_nsec - start.tv_nsec) / 1e9
-        let speed = Int((Double(range.count) / seconds).rounded())
-        print("\(range.count) seeds, \(steps) steps, \(failures) failures, \(speed) seeds/s")
-        if failures > 0 { throw ExitCode.failure }
+        let total = outcomes.reduce(into: Tally()) { $0.add($1) }
+        let time = start.duration(to: .now)
+        let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
+        let speed = Int((Double(worlds.count) / seconds).rounded())
+        print("\(worlds.count) seeds, \(total.steps) steps, \(total.failures) failures, \(speed) seeds/s")
+        if reached {
+            for situation in Situation.allCases { print("  \(situation.rawValue): \(total.reached[situation] ?? 0)") }
+        }
+        if total.failures > 0 { throw ExitCode.failure }
+    }
+
+    private struct Tally: Sendable {
+        var steps = 0
+        var failures = 0
+        var reached: [Situation: Int] = [:]
+
+        mutating func add(_ other: Tally) {
+            steps += other.steps
+            failures += other.failures
+            reached.merge(other.reached, uniquingKeysWith: +)
+        }
+    }
+
+    private func worlds() throws -> [Reproduction] {
+        let crashes = try crash.map { text in
+            guard let crash = CrashPoint(text) else {
+                throw ValidationError(
+                    "--crash '\(text)' is none; one is written as 'flush rename manifests/*.manifest#3 after kill'")
+            }
+            return crash
+        }
+        var worlds: [Reproduction]
+        if let scenario {
+            guard let known = Scenario(rawValue: scenario) else {
+                throw ValidationError(
+                    "no scenario \(scenario); there are \(Scenario.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+            worlds = [Reproduction(scenario: known, mutation: mutation)]
+        } else {
+            let range = seed.map { $0..<$0 + 1 } ?? first..<first + seeds
+            worlds = range.map { Reproduction(seed: $0, mutation: mutation) }
+        }
+        for index in worlds.indices {
+            worlds[index].crashes = crashes
+            worlds[index].dropped = Set((drop ?? "").split(separator: ",").compactMap { Int($0) })
+            worlds[index].traces = traces
+            worlds[index].badRecords = badRecords
+            worlds[index].workers = workers
+            worlds[index].threads = threads
+        }
+        return worlds
+    }
+
+    private func runSurvey() throws {
+        let survey = CrashSurvey.run(mutation: mutation, everywhere: everywhere)
+        if trace {
+            for (step, count) in survey.deaths.sorted(by: { $0.key < $1.key }) { print("\(step): \(count)") }
+        }
+        for failure in survey.failures { Self.report(failure.world, failure.violation, minimise: minimise) }
+        for step in survey.missed { print("no worker died at: \(step)") }
+        print("\(survey.worlds) worlds, \(survey.deaths.count) steps crashed at, \(survey.failures.count) failures")
+        if !survey.failures.isEmpty || !survey.missed.isEmpty { throw ExitCode.failure }
     }
 
     private func findMutations() throws {
@@ -80,12 +137,16 @@ struct SoakCommand: ParsableCommand {
         if missing > 0 { throw ExitCode.failure }
     }
 
-    private func report(_ world: Reproduction, _ violation: Violation) {
-        print("seed \(world.seed): \(violation)")
-        print("  again:  \(world.command)")
-        guard minimise else { return }
-        let short = world.minimised()
-        print("  short:  \(short.command)")
-        for line in short.schedule { print("    \(line)") }
+    /// In one piece: other threads report too.
+    private static func report(_ world: Reproduction, _ violation: Violation, minimise: Bool) {
+        let name = world.scenario.map { "scenario \($0.rawValue)" } ?? "seed \(world.seed)"
+        var lines = ["\(name): \(violation)", "  again:  \(world.command)"]
+        if minimise {
+            let short = world.minimised()
+            lines.append("  short:  \(short.command)")
+            lines += short.schedule.map { "    \($0)" }
+        }
+        print(lines.joined(separator: "\n"))
+        fflush(nil)
     }
 }

@@ -12,4 +12,10 @@ package struct SimulationOutcome: Sendable {
     package var storedSpans: Int
     package var decidedTraces: Int
     package var rebalances: Int
+    /// How often each step was taken, by its name; only where crashes are scheduled.
+    package var stepNames: [String: Int]
+    /// Scheduled crashes that happened.
+    package var crashes: [CrashPoint]
+    /// How often each came about.
+    package var reached: [Situation: Int]
 }

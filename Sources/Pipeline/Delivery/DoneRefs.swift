@@ -58,6 +58,15 @@ public struct DoneRefs: Sendable, Equatable {
         }
     }
 
+    /// What is known of offsets before one.
+    func before(_ offset: Int64) -> DoneRefs {
+        var kept = DoneRefs()
+        for run in runs where run.first < offset {
+            kept.add(offset: run.first, count: min(run.count, offset - run.first), run.spans)
+        }
+        return kept
+    }
+
     /// Which spans of a record are done; nil for none.
     public func spans(of offset: Int64) -> Spans? {
         let index = firstRun(reaching: offset)

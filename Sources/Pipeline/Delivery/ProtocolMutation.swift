@@ -49,6 +49,25 @@
         case pauseForgotten
         case newPartitionNotPaused
         case budgetIgnored
+        // The log
+        case lossNotReported
+        case cutLogNotNoticed
+        case restartedLogNotNoticed
+        // Windows on disk
+        case unreadableSpansSkipped
+        case spillSlotShared
+        // Collection
+        case collectorLeavesLitter
+        case collectorForgetsRows
+        case collectorForgetsParents
+        case collectorForgetsEpochs
+        case collectorForgetsDecisions
+        case collectorTakesOthersFiles
+        case segmentCollectedFirst
+        // Repartition
+        case repartitionedBeforeAcknowledged
+        case progressBeforeRecords
+        case recordsNotHeld
 
         /// The bug that is switched on for what runs inside; nil for none.
         @TaskLocal package static var active: ProtocolMutation?

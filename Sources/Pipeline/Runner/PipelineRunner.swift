@@ -268,7 +268,8 @@ public final class PipelineRunner: @unchecked Sendable {
         workers[worker].send(.logRestarted(partition, at: offset))
     }
 
-    func dataLoss(_ message: String) {
+    func dataLoss(_ partition: PartitionID, from: Int64, to: Int64, explanation: String) {
+        let message = "data loss detected: \(partition) offsets \(from) to \(to): \(explanation)"
         losses.withLock { $0.append(message) }
         log(message)
     }
@@ -330,6 +331,10 @@ public final class PipelineRunner: @unchecked Sendable {
         }
 
         func fenced(_ partitions: [PartitionID]) { runner?.fenced(partitions) }
+
+        func dataLoss(_ partition: PartitionID, from: Int64, to: Int64, explanation: String) {
+            runner?.dataLoss(partition, from: from, to: to, explanation: explanation)
+        }
 
         func failed(_ error: any Error) { runner?.fail(String(describing: error)) }
 

@@ -84,7 +84,7 @@ final class SourceHostAdapter: SourceHost, @unchecked Sendable {
     func ended(_ partition: PartitionID) { runner.ended(partition) }
 
     func dataLoss(_ partition: PartitionID, from: Int64, to: Int64, explanation: String) {
-        runner.dataLoss("data loss detected: \(partition) offsets \(from) to \(to): \(explanation)")
+        runner.dataLoss(partition, from: from, to: to, explanation: explanation)
     }
 
     func logRestarted(_ partition: PartitionID, at offset: Int64) { runner.logRestarted(partition, at: offset) }

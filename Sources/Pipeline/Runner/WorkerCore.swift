@@ -126,6 +126,15 @@ package final class WorkerCore {
     /// - Parameter monotonic: when the source found it so, milliseconds.
     package func reachedEnd(_ partition: PartitionID, at monotonic: Int64) {
         tasks[partition]?.atEndAt = monotonic
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .cutLogNotNoticed { return }
+        #endif
+        guard let gone = tasks[partition]?.task.forgetCutOffsets() else { return }
+        control.dataLoss(
+            partition, from: gone.lowerBound, to: gone.upperBound,
+            explanation:
+                "the log ends at \(gone.lowerBound): it was cut after the last owner had read it; what comes there "
+                + "now are other records, and they are read")
     }
 
     package func ended(_ partition: PartitionID) { tasks[partition]?.task.closeAll() }
@@ -504,6 +513,8 @@ package protocol WorkerControl: AnyObject, Sendable {
     /// Another worker has taken over partitions that the log says are ours: their tasks are gone, and the log is to be asked
     /// whose they are.
     func fenced(_ partitions: [PartitionID])
+    /// Offsets that were seen before are not in the log any more.
+    func dataLoss(_ partition: PartitionID, from: Int64, to: Int64, explanation: String)
     /// The pipeline cannot go on.
     func failed(_ error: any Error)
     func log(_ message: String)

@@ -428,6 +428,9 @@ package final class PartitionTask {
     /// The log starts anew at an offset: it was recreated or cut. What is open is decided, since its records cannot be read
     /// again, and nothing that was known of offsets holds any more.
     package func restartLog(at offset: Int64) {
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .restartedLogNotNoticed { return }
+        #endif
         closeAll()
         for lane in lanes {
             lane.ledger = OffsetLedger(nextOffset: offset)
@@ -439,6 +442,24 @@ package final class PartitionTask {
         replayedBelow = .min
         streamTime = max(streamTime, restoredStreamTime ?? .min)
         restoredStreamTime = nil
+    }
+
+    /// The offset after the highest one that this task or an owner before it has seen.
+    package var knownEnd: Int64 { max(position, replayedBelow) }
+
+    /// To be called where the log is read to its end. When an owner before this one has seen offsets behind that, the log was
+    /// cut meanwhile (an unclean leader election), and other records will come there: what is known of these offsets is void.
+    ///
+    /// - Returns: the offsets that are gone; nil where the log is as it was.
+    package func forgetCutOffsets() -> Range<Int64>? {
+        guard isPositioned, position < replayedBelow else { return nil }
+        let gone = position..<replayedBelow
+        for lane in lanes { lane.forgetRestored(from: position) }
+        replayedBelow = .min
+        streamTime = max(streamTime, restoredStreamTime ?? .min)
+        restoredStreamTime = nil
+        isDirty = true
+        return gone
     }
 
     /// Decides everything: the end of a recording.

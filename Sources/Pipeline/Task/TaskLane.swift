@@ -37,6 +37,12 @@ package final class TaskLane: SamplerOutput {
         return offset < restoredLow ? .all : restored.spans(of: offset)
     }
 
+    /// Forgets what was done before a restart at and behind an offset: the log has, or will have, other records there.
+    func forgetRestored(from offset: Int64) {
+        restored = restored.before(offset)
+        restoredLow = min(restoredLow, offset)
+    }
+
     /// What the manifest says of this sampler. A replay that has not caught up must not forget what lies before it.
     func entry(position: Int64) -> LaneEntry {
         var done = ledger.doneRefs()

@@ -45,6 +45,11 @@ final class TimeOrderedSampler: Sampler {
         _ batch: SpanBatch, _ selection: borrowing [UInt32], context: borrowing RecordContext,
         to output: any SamplerOutput
     ) {
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .recordsNotHeld {
+                return sampler.add(batch, selection, context: context, to: output)
+            }
+        #endif
         if context.streamTime <= releasedTime {
             var inTime = copy context
             inTime.streamTime = releasedTime

@@ -1,3 +1,7 @@
+#if TAILRACE_MUTATIONS
+    import Pipeline
+#endif
+
 /// Chunks of the window on disk: which slot of which file holds which, and what was read back of them.
 ///
 /// A file has slots of one chunk each; a chunk's slot is free again when its last trace is decided, and a file without
@@ -77,6 +81,11 @@ final class SpillStore {
     }
 
     private func takeSlot() throws(SpillError) -> Place {
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .spillSlotShared, let last = files.lastIndex(where: { $0 != nil }) {
+                return Place(file: last, slot: 0)
+            }
+        #endif
         for index in files.indices {
             guard var file = files[index] else { continue }
             if let slot = file.freeSlots.popLast() {

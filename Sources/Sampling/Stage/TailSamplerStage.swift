@@ -46,10 +46,21 @@ public enum TailSamplerStage {
         check: check,
         attributeKeysRead: PolicyAttributeKeys.keys,
         make: .sampler { settings, context in
-            WindowSampler(
-                settings: windowSettings(settings), policies: PolicyParser.make(settings), context: context,
-                clock: monotonicNanoseconds, spillFiles: spillFiles(settings, context.environment))
+            sampler(settings, context, spillFiles: spillFiles(settings, context.environment))
         })
+
+    /// The sampler that the settings describe.
+    ///
+    /// - Parameters:
+    ///   - spillFiles: makes the files of spans on disk; nil where none may go there.
+    ///   - chunkSize: of the arena, bytes; nil for the usual one.
+    package static func sampler(
+        _ settings: StageSettings, _ context: SamplerContext, spillFiles: (any SpillFileSource)?, chunkSize: Int? = nil
+    ) -> any Sampler {
+        WindowSampler(
+            settings: windowSettings(settings), policies: PolicyParser.make(settings), context: context,
+            clock: monotonicNanoseconds, spillFiles: spillFiles, chunkSize: chunkSize)
+    }
 
     /// Milliseconds: a year. `KeptDecisions` shortens times to little more.
     private static let longestHorizon: Int64 = 366 * 86_400_000

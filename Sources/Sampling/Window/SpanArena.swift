@@ -45,18 +45,22 @@ struct SpanArena: ~Copyable {
     private var lastNumber: UInt64 = 0
 
     private let spareChunks: Int
+    private let chunkSize: Int
 
-    /// - Parameter spareChunks: chunks of memory kept for reuse.
-    init(spill: SpillStore? = nil, spareChunks: Int = Self.spareChunks) {
+    /// - Parameters:
+    ///   - spareChunks: chunks of memory kept for reuse.
+    ///   - chunkSize: a multiple of the page size; tests with few spans fill smaller ones.
+    init(spill: SpillStore? = nil, spareChunks: Int = Self.spareChunks, chunkSize: Int = Self.chunkSize) {
         self.spill = spill
         self.spareChunks = spareChunks
+        self.chunkSize = chunkSize
     }
 
     deinit {
         for chunk in chunks {
             if let base = chunk.base { munmap(base, chunk.capacity) }
         }
-        for spare in spares { munmap(spare, Self.chunkSize) }
+        for spare in spares { munmap(spare, chunkSize) }
     }
 
     /// Whether `count` more bytes fit into the chunk being filled.
@@ -70,9 +74,9 @@ struct SpanArena: ~Copyable {
             // A chunk that was filled and whose runs are all gone by now would otherwise never be looked at again.
             if chunks[current].liveRuns == 0 { recycle(current) }
         }
-        let capacity = max(Self.chunkSize, (count + 4095) & ~4095)
+        let capacity = max(chunkSize, (count + 4095) & ~4095)
         let base: UnsafeMutableRawPointer
-        if capacity == Self.chunkSize, let spare = spares.popLast() {
+        if capacity == chunkSize, let spare = spares.popLast() {
             base = spare
         } else {
             base = Self.map(capacity)
@@ -90,7 +94,7 @@ struct SpanArena: ~Copyable {
         currentBase = base
         currentUsed = 0
         currentCapacity = capacity
-        if spill != nil, capacity == Self.chunkSize { opened.append((UInt32(current), lastNumber)) }
+        if spill != nil, capacity == chunkSize { opened.append((UInt32(current), lastNumber)) }
     }
 
     /// Fresh memory. The pages are asked for at once: they will all be written, and a fault for each would cost more than
@@ -176,12 +180,12 @@ struct SpanArena: ~Copyable {
         let index = Int(chunk)
         chunks[index].liveRuns &-= 1
         // The chunk being filled stays, unless it was made for one large span.
-        if chunks[index].liveRuns == 0, index != current || chunks[index].capacity != Self.chunkSize { recycle(index) }
+        if chunks[index].liveRuns == 0, index != current || chunks[index].capacity != chunkSize { recycle(index) }
     }
 
     private mutating func recycle(_ index: Int) {
         if let base = chunks[index].base {
-            if chunks[index].capacity == Self.chunkSize {
+            if chunks[index].capacity == chunkSize {
                 giveBack(base)
             } else {
                 munmap(base, chunks[index].capacity)
@@ -207,11 +211,11 @@ struct SpanArena: ~Copyable {
         if spares.count < spareChunks {
             spares.append(base)
         } else {
-            munmap(base, Self.chunkSize)
-            byteCount -= Self.chunkSize
+            munmap(base, chunkSize)
+            byteCount -= chunkSize
         }
     }
 
     /// Bytes that hold live or recently live spans (spare chunks are not counted).
-    var usedBytes: Int { byteCount - spares.count * Self.chunkSize }
+    var usedBytes: Int { byteCount - spares.count * chunkSize }
 }

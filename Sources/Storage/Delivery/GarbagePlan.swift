@@ -28,7 +28,10 @@ struct GarbagePlan {
         guard inventory.problem == nil else { return }
         let owners = Set(inventory.histories.values.compactMap { $0.epochs[$0.newest]?.incarnation })
         func isMine(_ incarnation: Substring) -> Bool {
-            incarnation == own || !owners.contains(String(incarnation))
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .collectorTakesOthersFiles { return true }
+            #endif
+            return incarnation == own || !owners.contains(String(incarnation))
         }
         let accepted = Accepted(inventory)
         let needed = Self.neededManifests(inventory)
@@ -36,7 +39,13 @@ struct GarbagePlan {
         var kept: [StoreInventory.ManifestFacts] = []
         for (key, facts) in inventory.manifests {
             // Also where a segment is missing: the manifest is the evidence that something was lost.
-            let showsRows = !facts.segments.isEmpty && facts.owners.contains { accepted.accepts($0, in: key) }
+            #if TAILRACE_MUTATIONS
+                let showsRows =
+                    ProtocolMutation.active != .collectorForgetsRows && !facts.segments.isEmpty
+                    && facts.owners.contains { accepted.accepts($0, in: key) }
+            #else
+                let showsRows = !facts.segments.isEmpty && facts.owners.contains { accepted.accepts($0, in: key) }
+            #endif
             if showsRows || needed.contains(key) || !isMine(Self.incarnation(ofChain: key.chain)) {
                 kept.append(facts)
             } else {
@@ -46,14 +55,32 @@ struct GarbagePlan {
         manifests.sort { ($0.chain, $0.sequence) < ($1.chain, $1.sequence) }
 
         // A segment goes when its manifest is gone already, so that no manifest ever names a missing one.
-        let named = Set(inventory.manifests.values.flatMap(\.segments))
+        #if TAILRACE_MUTATIONS
+            let isFirst = ProtocolMutation.active == .segmentCollectedFirst
+            let naming = inventory.manifests.filter { key, facts in
+                !isFirst || facts.owners.contains { accepted.accepts($0, in: key) }
+            }.values
+            if ProtocolMutation.active == .segmentCollectedFirst { manifests = [] }
+        #else
+            let naming = inventory.manifests.values
+        #endif
+        let named = Set(naming.flatMap(\.segments))
         files += inventory.segments.filter { path in
+            #if TAILRACE_MUTATIONS
+                if ProtocolMutation.active == .collectorLeavesLitter { return false }
+            #endif
             // Its own may be waiting for their manifest on a full disk, for however long.
             let incarnation = Self.incarnation(ofFile: path)
             return incarnation != own && isMine(incarnation) && !named.contains(path)
         }
-        let referred = Set(kept.flatMap(\.decisions))
-        let newest = Self.newestDecisionFiles(inventory.decisions)
+        #if TAILRACE_MUTATIONS
+            let forgetsDecisions = ProtocolMutation.active == .collectorForgetsDecisions
+            let referred = Set(forgetsDecisions ? [] : kept.flatMap(\.decisions))
+            let newest = forgetsDecisions ? [] : Self.newestDecisionFiles(inventory.decisions)
+        #else
+            let referred = Set(kept.flatMap(\.decisions))
+            let newest = Self.newestDecisionFiles(inventory.decisions)
+        #endif
         files += inventory.decisions.filter { path in
             isMine(Self.incarnation(ofFile: path)) && !referred.contains(path) && !newest.contains(path)
                 && inventory.lastDecidedAt[path] ?? .min < oldestDecision
@@ -79,6 +106,9 @@ struct GarbagePlan {
     /// Manifests that a successor may read.
     private static func neededManifests(_ inventory: StoreInventory) -> Set<StoreInventory.ManifestKey> {
         var needed: Set<StoreInventory.ManifestKey> = []
+        #if TAILRACE_MUTATIONS
+            if ProtocolMutation.active == .collectorForgetsParents { return [] }
+        #endif
         for (chain, sequences) in inventory.sequences {
             for sequence in sequences.suffix(spareManifests) {
                 needed.insert(StoreInventory.ManifestKey(chain: chain, sequence: sequence))
@@ -111,6 +141,12 @@ struct GarbagePlan {
             let oldestWithRows = rows.min() ?? .max
             for number in history.epochs.keys.sorted() where number != history.newest {
                 let isOnTheWay = accepted.limits[directory]?[number] != nil && number > oldestWithRows
+                #if TAILRACE_MUTATIONS
+                    if ProtocolMutation.active == .collectorForgetsEpochs {
+                        paths.append("epochs/\(directory)/\(FileDeliveryStore.padded(number))")
+                        continue
+                    }
+                #endif
                 if !isOnTheWay { paths.append("epochs/\(directory)/\(FileDeliveryStore.padded(number))") }
             }
         }

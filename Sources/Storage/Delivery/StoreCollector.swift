@@ -31,6 +31,8 @@ public final class StoreCollector: Sendable {
         var inventory = StoreInventory()
         /// When each unneeded file was first seen to be, milliseconds.
         var firstSeen: [String: Int64] = [:]
+        /// Directories with names that are gone, and may come back where the power fails.
+        var unsynced: Set<String> = []
     }
 
     private let layout: StoreLayout
@@ -70,9 +72,15 @@ public final class StoreCollector: Sendable {
             func isDue(_ path: String) -> Bool { now - (state.firstSeen[path] ?? now) >= settings.grace }
 
             for (path, key) in manifests where isDue(path) {
+                state.unsynced.insert("manifests/\(key.chain)")
                 try fileSystem.remove(layout.path(path))
                 state.inventory.forget(key)
                 outcome.removedFiles += 1
+            }
+            // A manifest that came back after a power failure would name segments that are gone.
+            for directory in state.unsynced.sorted() {
+                try fileSystem.syncDirectory(layout.path(directory))
+                state.unsynced.remove(directory)
             }
             for path in plan.files where isDue(path) {
                 try fileSystem.remove(layout.path(path))

@@ -150,7 +150,9 @@ public struct LocalFileSystem: FileSystem {
     }
 
     public func removeEmptyDirectory(_ path: String) throws(FileError) {
-        if rmdir(path) != 0, errno != ENOENT, errno != ENOTEMPTY, errno != EEXIST { throw failure("remove", path) }
+        if calls.removeDirectory(path) != 0, errno != ENOENT, errno != ENOTEMPTY, errno != EEXIST {
+            throw failure("remove", path)
+        }
     }
 
     // MARK: -

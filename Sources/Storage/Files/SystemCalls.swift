@@ -23,6 +23,8 @@ package protocol SystemCalls: Sendable {
     func link(_ existing: String, _ new: String) -> Int32
     func unlink(_ path: String) -> Int32
     func makeDirectory(_ path: String, _ mode: mode_t) -> Int32
+    /// Removes an empty directory.
+    func removeDirectory(_ path: String) -> Int32
     /// Room in the file system that holds a path; nil where it cannot be known.
     func space(_ path: String) -> StoreSpace?
     /// Names in a directory without `.` and `..`, in any order; nil on failure.
@@ -70,6 +72,8 @@ struct KernelCalls: SystemCalls {
     func unlink(_ path: String) -> Int32 { Glibc.unlink(path) }
 
     func makeDirectory(_ path: String, _ mode: mode_t) -> Int32 { mkdir(path, mode) }
+
+    func removeDirectory(_ path: String) -> Int32 { rmdir(path) }
 
     func space(_ path: String) -> StoreSpace? {
         var information = statvfs()

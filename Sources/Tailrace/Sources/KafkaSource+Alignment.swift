@@ -29,6 +29,7 @@ extension KafkaSource {
 
     func noteTime(of batch: KafkaMessageBatch, _ partition: PartitionID) {
         unpositioned.remove(partition)
+        unconfirmedEnds.remove(partition)
         guard alignment != nil, batch.count > 0 else { return }
         let now = WallClock.now()
         let timestamp = batch.timestampMs(batch.count - 1)
@@ -43,6 +44,7 @@ extension KafkaSource {
         guard now - lastLookAround >= 1000 else { return }
         lastLookAround = now
         position(consumer)
+        confirmEnds(consumer)
         if alignment != nil { lookAtOthers(consumer, host) }
     }
 
@@ -56,6 +58,16 @@ extension KafkaSource {
             let start = committed[name]?.offset ?? (configuration.startAt == .latest ? log.high : log.low)
             state.withLock { $0.nextOffsets[id(name)] = start }
             unpositioned.remove(id(name))
+        }
+    }
+
+    /// Where the brokers say that there is nothing left to read, what librdkafka knows of the end is not of an earlier
+    /// assignment; where there is more, the next record says so.
+    private func confirmEnds(_ consumer: KafkaConsumer) {
+        for partition in unconfirmedEnds {
+            let name = KafkaPartition(topic: partition.topic, partition: partition.partition)
+            guard let log = try? consumer.queryWatermarks(of: name, timeoutMs: 1000) else { return }
+            if state.withLock({ $0.nextOffsets[partition] ?? .min }) >= log.high { unconfirmedEnds.remove(partition) }
         }
     }
 
@@ -75,7 +87,11 @@ extension KafkaSource {
             for other in others {
                 let log = try consumer.queryWatermarks(of: other, timeoutMs: 1000)
                 guard log.high > max(log.low, committed[other]?.offset ?? log.low) else { continue }
-                found.append(committed[other].flatMap { Self.time(inMetadata: $0.metadata) })
+                let time = committed[other].flatMap { Self.time(inMetadata: $0.metadata) }
+                // Metadata may be lost where the offset is not. To wait for a time that is never told would be for ever; memory
+                // is all that it costs not to.
+                if committed[other] != nil, time == nil { continue }
+                found.append(time)
             }
             otherTimes = found
         } catch {

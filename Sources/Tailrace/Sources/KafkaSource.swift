@@ -39,6 +39,10 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     var unpositioned: Set<PartitionID> = []
     /// Assigned since the last poll.
     var newcomers: Set<PartitionID> = []
+    /// Assigned to this consumer at any time, and those assigned again without a record since: what librdkafka knows of their
+    /// ends may be of before, and a worker that is told of an end takes it for one.
+    private var knownPartitions: Set<PartitionID> = []
+    var unconfirmedEnds: Set<PartitionID> = []
     /// Monotonic milliseconds.
     var lastLookAround: Int64 = 0
 
@@ -72,6 +76,8 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     /// Joins the group, reads, and leaves it.
     private func readAsMember(_ host: any SourceHost) throws {
         let consumer = try KafkaConsumer(configuration)
+        knownPartitions = []
+        unconfirmedEnds = []
         for option in consumer.unsupportedOptions { host.log("kafka: \(option)") }
         self.consumer.withLock { $0 = consumer }
         defer {
@@ -131,7 +137,7 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     private func reportEnds(_ consumer: KafkaConsumer, _ host: any SourceHost) {
         let next = state.withLock { $0.nextOffsets }
         var lag: [PartitionID: Int64] = [:]
-        for (partition, offset) in next {
+        for (partition, offset) in next where !unconfirmedEnds.contains(partition) {
             guard
                 let end = consumer.watermarks(
                     of: KafkaPartition(topic: partition.topic, partition: partition.partition))
@@ -168,19 +174,15 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     ) {
         do {
             let log = try consumer.queryWatermarks(of: partition, timeoutMs: 5000)
-            let explanation =
-                offset > log.high
-                ? "the log ends at \(log.high): the topic was recreated or truncated"
-                : "the log starts at \(log.low): retention removed what was not read yet"
-            let action =
-                continuesAfterLoss
-                ? "going on at the start of the log (on_data_loss: continue)"
-                : "the partition is stopped; set on_data_loss: continue to go on at the start of the log"
-            host.dataLoss(
-                id(partition), from: offset, to: log.low, explanation: explanation + "; " + action)
-            guard continuesAfterLoss else { return }
-            if log.low < offset { host.logRestarted(id(partition), at: log.low) }
-            try consumer.seek([partition: log.low])
+            let gap = LogGap(position: offset, log: log.low..<max(log.low, log.high), continues: continuesAfterLoss)
+            for step in gap.steps {
+                switch step {
+                case .report(let from, let to, let explanation):
+                    host.dataLoss(id(partition), from: from, to: to, explanation: explanation)
+                case .restart(let start): host.logRestarted(id(partition), at: start)
+                case .seek(let start): try consumer.seek([partition: start])
+                }
+            }
         } catch {
             host.log("kafka: \(partition) at offset \(offset): \(error)")
         }
@@ -193,6 +195,8 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
         do {
             let starts = try host.assign(partitions.map(id))
             newcomers.formUnion(partitions.map(id))
+            unconfirmedEnds.formUnion(partitions.map(id).filter(knownPartitions.contains))
+            knownPartitions.formUnion(partitions.map(id))
             unpositioned.formUnion(partitions.map(id).filter { starts[$0] == nil })
             state.withLock { state in
                 for partition in partitions { state.nextOffsets[id(partition)] = starts[id(partition)] }
@@ -223,6 +227,7 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
             times[id(partition)] = nil
             unpositioned.remove(id(partition))
             newcomers.remove(id(partition))
+            unconfirmedEnds.remove(id(partition))
         }
     }
 

@@ -36,13 +36,16 @@ final class SimulatedBroker {
     private var joiningUntil: Int64?
     private var isShuffling = false
     private(set) var rebalances = 0
+    private let commitFailurePercent: Int
 
-    init(plan: WorldPlan, partitions: [PartitionID]) {
+    /// - Parameter stream: of randomness; each group has its own.
+    init(plan: WorldPlan, partitions: [PartitionID], stream: UInt64 = 4) {
         self.partitions = partitions
         logs = Dictionary(uniqueKeysWithValues: partitions.map { ($0, PartitionLog(partition: $0)) })
         isCooperative = plan.isCooperative
         sessionTimeout = plan.sessionTimeout
-        random = SimulationRandom(seed: plan.seed).stream(4)
+        commitFailurePercent = plan.commitFailurePercent
+        random = SimulationRandom(seed: plan.seed).stream(stream)
     }
 
     // MARK: - Members
@@ -146,9 +149,10 @@ final class SimulatedBroker {
 
     // MARK: - Offsets and records
 
-    /// Returns false when the member's generation is over.
+    /// Returns false when the member's generation is over, or the coordinator does not answer.
     func commit(_ member: Int?, generation: Int, _ offsets: [PartitionID: CommittedOffset]) -> Bool {
         guard let member, members[member] != nil, generation == self.generation else { return false }
+        if commitFailurePercent > 0, random.chance(commitFailurePercent) { return false }
         for (partition, offset) in offsets { logs[partition]?.committed = offset.offset }
         return true
     }

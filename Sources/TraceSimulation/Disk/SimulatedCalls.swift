@@ -158,6 +158,7 @@ final class SimulatedCalls: SystemCalls, @unchecked Sendable {
         guard step(.unlink, path) else { return -1 }
         guard let (directory, name) = disk.parent(path), directory.entries[name] != nil else { return fail(ENOENT) }
         disk.remove(name, from: directory)
+        gate.removed(path)
         return 0
     }
 
@@ -166,6 +167,14 @@ final class SimulatedCalls: SystemCalls, @unchecked Sendable {
         guard let (directory, name) = disk.parent(path) else { return fail(ENOENT) }
         if directory.entries[name] != nil { return fail(EEXIST) }
         disk.add(SimulatedDisk.Node(isDirectory: true), name, to: directory)
+        return 0
+    }
+
+    func removeDirectory(_ path: String) -> Int32 {
+        guard step(.removeDirectory, path) else { return -1 }
+        guard let (directory, name) = disk.parent(path), let node = directory.entries[name] else { return fail(ENOENT) }
+        if !node.entries.isEmpty { return fail(ENOTEMPTY) }
+        disk.remove(name, from: directory)
         return 0
     }
 
@@ -189,19 +198,24 @@ final class SimulatedCalls: SystemCalls, @unchecked Sendable {
 /// A step of the protocol: a system call, or a message between the parts of a worker.
 enum Step: String, Sendable {
     case open, create, write, read, truncate, sync, syncDirectory, look, rename, link, unlink, makeDirectory, list
-    case fetch, deliver, publish, published, commit, assign, revoke, revoked
+    case removeDirectory
+    /// Of files that have no name.
+    case spill, readSpilled
+    case fetch, publish, published, commit, assign, revoke, revoked, produce, acknowledged, collect, reload
 
     /// Needs space on the disk.
     var writes: Bool {
         switch self {
-        case .create, .write, .link, .makeDirectory: true
+        case .create, .write, .link, .makeDirectory, .spill: true
         default: false
         }
     }
 
     var isSystemCall: Bool {
         switch self {
-        case .fetch, .deliver, .publish, .published, .commit, .assign, .revoke, .revoked: false
+        case .fetch, .publish, .published, .commit, .assign, .revoke, .revoked, .produce, .acknowledged, .collect,
+            .reload:
+            false
         default: true
         }
     }
@@ -222,4 +236,6 @@ protocol StepGate: AnyObject {
     func space() -> StoreSpace?
     /// A name has appeared that readers look for.
     func changed(_ path: String)
+    /// A name is gone.
+    func removed(_ path: String)
 }

@@ -137,6 +137,30 @@ final class SimulatedDisk {
         }
     }
 
+    // MARK: - What no protocol can prevent
+
+    /// Everything below a name is gone, also from the disk itself: another disk was mounted, or somebody removed it.
+    func forget(_ name: String) {
+        root.entries[name] = nil
+        root.durableEntries[name] = nil
+        root.pending = []
+    }
+
+    /// The disk returns other bytes than were written.
+    ///
+    /// - Returns: what puts them right again; nil where there is no such file, or an empty one.
+    func damage(_ path: String, at position: Int) -> (() -> Void)? {
+        guard let node = find(path), !node.data.isEmpty else { return nil }
+        let (data, durable) = (node.data, node.durableData)
+        let index = position % data.count
+        node.data[index] ^= 0x55
+        if index < node.durableData.count { node.durableData[index] ^= 0x55 }
+        return {
+            node.data = data
+            node.durableData = durable
+        }
+    }
+
     // MARK: - For the oracle
 
     /// What would be at a path after a power failure that takes everything that may go: nil for nothing.

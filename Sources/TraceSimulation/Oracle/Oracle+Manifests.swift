@@ -7,7 +7,7 @@ extension Oracle {
     /// I4, I19: what a manifest names is durable before the manifest is there.
     func checkFiles(of key: StoreImage.ManifestKey) {
         guard let manifest = image.manifests[key] else { return }
-        for segment in manifest.segments where !isWhole(segment, durable: true) {
+        for segment in manifest.segments where !isWhole(segment, durable: true) && !isExcused(segment, of: key) {
             violated(
                 .manifestNamesWholeFiles, "\(segment.path) of manifest \(key.chain)/\(key.sequence) is not durable")
         }
@@ -45,12 +45,16 @@ extension Oracle {
     private func check(_ record: DecisionRecord, _ partition: PartitionID) {
         let all = decisions[record.traceID] ?? []
         let horizon = world.plan.window.horizon
+        if isVoid(partition) { return }
         if all.contains(where: { $0 != record && abs($0.decidedAt - record.decidedAt) <= horizon })
             || all.filter({ $0 == record }).count > 1
         {
             violated(.decisionStability, "trace \(name(record.traceID)) was decided twice")
         }
-        guard all.count == 1, losses[partition] == nil else { return }
+        // A repartition writes some records twice, and hands them on in the order of time.
+        guard all.count == 1, losses[partition] == nil, !isVoid(partition), lostStores == 0,
+            !world.plan.isRepartitioned
+        else { return }
         let copies = (copiesOfTrace[record.traceID] ?? []).map(span)
         let before = copies.filter { $0.offset >= 0 && $0.offset <= record.lastOffset }
         if before.count != Int(record.spanCount) {
@@ -71,13 +75,14 @@ extension Oracle {
                 violated(.noLoss, "a stored span of trace \(name(row.traceID)) is none that was produced")
                 continue
             }
-            if stored[copy, default: 0] > 1 {
+            if stored[copy, default: 0] > mostTimes(span(copy)) {
                 violated(.noReplayDoubling, "span \(describe(span(copy))) is stored \(stored[copy] ?? 0) times")
             }
             if !identities.insert(span(copy).identity).inserted {
                 violated(.upstreamDuplicates, "span \(describe(span(copy))) is stored beside its duplicate")
             }
         }
+        if isVoid(row.partition) { return }
         let all = decisions[row.traceID] ?? []
         guard all.count == 1, let decision = all.first else {
             if all.isEmpty { violated(.oneDecision, "trace \(name(row.traceID)) is stored without a decision") }
@@ -94,19 +99,28 @@ extension Oracle {
 
     /// I1, I3, I15: everything below the watermark, and everything marked as done above it, has its effect.
     private func checkSettled(_ entry: TaskEntry) {
-        guard let log = world.broker.logs[entry.partition] else { return }
+        guard let log = world.log(entry.partition), !unnoticed.contains(entry.partition) else { return }
+        // Of before the log was cut.
+        if log.cuts > 0, entry.high > log.end { return }
         var index = log.firstIndex(from: settledBelow[entry.partition] ?? 0)
         while index < log.records.count, log.records[index].offset < entry.high {
             let record = log.records[index]
             let done: DoneRefs.Spans? =
                 record.offset < entry.low ? .all : entry.lanes.first.flatMap { $0.done.spans(of: record.offset) }
             index += 1
-            if record.spans.isEmpty { checkDeadLetter(record.offset, nil, entry) }
-            for number in record.spans {
+            if record.isUnreadable { checkDeadLetter(record.offset, nil, entry) }
+            for (position, number) in record.spans.enumerated() {
                 let copy = span(number)
                 if copy.isBad {
-                    checkDeadLetter(record.offset, copy.index, entry)
-                } else if let done, done.contains(copy.index), !isSettled(copy), !isLost(copy) {
+                    checkDeadLetter(record.offset, UInt32(position), entry)
+                } else if isOuter(entry.partition) {
+                    if record.offset < entry.low, copy.instances == 0 {
+                        violated(
+                            .watermark,
+                            "span \(describe(copy)) of \(entry.partition)@\(record.offset) is below the watermark and not "
+                                + "in the internal topic")
+                    }
+                } else if let done, done.contains(UInt32(position)), !isSettled(copy), !isLost(copy) {
                     let place = record.offset < entry.low ? "below the watermark" : "done"
                     violated(.watermark, "span \(describe(copy)) is \(place) and not durable; low is \(entry.low)")
                 }
@@ -125,6 +139,8 @@ extension Oracle {
 
     /// I2, before it happens: what is stored must not be read again.
     private func checkDone(_ entry: TaskEntry, storedNow: [StoreImage.Row]) {
+        // Records are read again on purpose, or are in the log twice.
+        if isVoid(entry.partition) || world.plan.isRepartitioned { return }
         for row in storedNow {
             for number in row.copies where number >= 0 && number < world.workload.spans.count {
                 let copy = span(number)
@@ -139,7 +155,7 @@ extension Oracle {
     /// I8: the watermark's stream time is never older than the longest window.
     private func checkLag(_ entry: TaskEntry) {
         guard world.plan.timestamps != .wrongClocks, losses[entry.partition] == nil, entry.low < entry.high,
-            let log = world.broker.logs[entry.partition]
+            !isVoid(entry.partition), !world.plan.isRepartitioned, let log = world.log(entry.partition)
         else { return }
         var atLow = Int64.min
         for record in log.records[..<min(log.records.count, log.firstIndex(from: entry.low) + 1)] {
@@ -156,12 +172,23 @@ extension Oracle {
 
     /// Its effect is durable and visible.
     func isSettled(_ copy: ProducedSpan) -> Bool {
+        if settledBefore.contains(copy.number) { return true }
         if stored[copy.number, default: 0] > 0 { return true }
         if decisions[copy.identity.traceID]?.contains(where: { !$0.isKept }) == true { return true }
         return copiesOfIdentity[copy.identity]?.contains { stored[$0, default: 0] > 0 } == true
     }
 
-    func isLost(_ copy: ProducedSpan) -> Bool { isLost(copy.partition, copy.offset) }
+    func isLost(_ copy: ProducedSpan) -> Bool {
+        copy.isCut || unnoticed.contains(copy.partition) || isLost(copy.partition, copy.offset)
+    }
+
+    /// How often a copy may be visible: once for each time that it was in the log, or was read on purpose.
+    func mostTimes(_ copy: ProducedSpan) -> Int {
+        if unnoticed.contains(copy.partition) { return .max }
+        return max(1, copy.instances) + (restarts[copy.partition] ?? 0)
+    }
+
+    func isOuter(_ partition: PartitionID) -> Bool { world.outerPartitions.contains(partition) }
 
     func isLost(_ partition: PartitionID, _ offset: Int64) -> Bool {
         losses[partition]?.contains { $0.contains(offset) } == true

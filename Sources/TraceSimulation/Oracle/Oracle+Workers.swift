@@ -18,6 +18,9 @@ extension Oracle {
                 violated(.manifestNamesWholeFiles, "\(process.name) builds on manifest \(name), which is not durable")
             }
         }
+        if let path = newestFile(of: partition, isEpoch: true), damagedFiles.contains(path) {
+            violated(.fencing, "\(process.name) owns \(partition), whose newest epoch cannot be read")
+        }
         released[process.name]?.remove(partition)
         guard restored.entry?.low == newest[partition]?.low || hasNewerOwner(partition, restored.epoch) else {
             let last = newest[partition].map { String($0.low) } ?? "nothing"
@@ -26,7 +29,7 @@ extension Oracle {
                 "\(process.name) continues \(partition) at \(restored.entry.map { String($0.low) } ?? "nothing"), "
                     + "published was \(last)")
         }
-        if let highest = acknowledgedLow[partition], !hasNewerOwner(partition, restored.epoch),
+        if let highest = acknowledgedLow[partition], !hasNewerOwner(partition, restored.epoch), !isVoid(partition),
             restored.entry?.low ?? .min < highest
         {
             violated(.watermark, "\(process.name) continues \(partition) before its acknowledged watermark \(highest)")
@@ -40,7 +43,7 @@ extension Oracle {
     /// I20: reading starts at the manifest's watermark.
     func starts(_ partition: PartitionID, at offset: Int64, _ restored: RestoredTask, by process: SimulatedProcess) {
         // A group that knows nothing starts with the first record there is: what was removed before is nobody's loss.
-        if restored.startOffset == nil, world.broker.logs[partition]?.committed == nil {
+        if restored.startOffset == nil, world.log(partition)?.committed == nil {
             reportedLoss(partition, from: 0, to: offset)
         }
         if let entry = restored.entry, offset != entry.low {
@@ -110,6 +113,7 @@ extension Oracle {
         for entry in entries {
             let key = StoreImage.AcceptedKey(manifest: last, partition: entry.partition)
             acknowledgedManifests.insert(key)
+            acknowledgedHigh[entry.partition] = entry.high
             acknowledgedLow[entry.partition] = max(acknowledgedLow[entry.partition] ?? .min, entry.low)
             if !accepted.contains(key) {
                 violated(
@@ -142,7 +146,8 @@ extension Oracle {
     /// I3: the log's committed offset is never ahead of the manifest.
     func committed(_ offsets: [PartitionID: CommittedOffset]) {
         for (partition, offset) in offsets.sorted(by: { $0.key < $1.key }) {
-            let low = max(newest[partition]?.low ?? .min, acknowledgedLow[partition] ?? .min)
+            let low = max(
+                newest[partition]?.low ?? .min, acknowledgedLow[partition] ?? .min, lostLows[partition] ?? .min)
             if offset.offset > low {
                 violated(
                     .watermark, "\(offset.offset) of \(partition) was committed, its manifest's watermark is \(low)")
@@ -156,7 +161,7 @@ extension Oracle {
     func delivers(
         _ records: [PartitionLog.Record], of partition: PartitionID, at position: Int64, by process: SimulatedProcess
     ) {
-        guard let log = world.broker.logs[partition], let first = records.first else { return }
+        guard let log = world.log(partition), let first = records.first else { return }
         let index = log.firstIndex(from: position)
         if index < log.records.count, log.records[index].offset < first.offset {
             violated(.lossIsReported, "\(process.name) skips \(partition)@\(log.records[index].offset) without a word")
@@ -164,6 +169,7 @@ extension Oracle {
     }
 
     func reportedLoss(_ partition: PartitionID, from: Int64, to: Int64) {
+        if from != to { world.reach(.lossReported) }
         if from < to { losses[partition, default: []].append(from..<to) }
     }
 
@@ -188,7 +194,9 @@ extension Oracle {
         let windows = snapshot.partitions.reduce(0) { $0 + $1.gauges.windowBytes }
         let open = snapshot.partitions.reduce(0) { $0 + $1.gauges.openTraces }
         let budget = world.plan.memoryBudget / world.plan.threads
-        if windows + snapshot.bufferedBytes > budget, open > 0 {
+        // While the disk refuses spans nobody is decided early: reading stops.
+        let isHeldByDisk = snapshot.isPaused && snapshot.partitions.contains { $0.gauges.spillError != nil }
+        if windows + snapshot.bufferedBytes > budget, open > 0, !isHeldByDisk {
             violated(
                 .memoryBudget,
                 "\(process.name) holds \(windows) bytes of windows and \(snapshot.bufferedBytes) of \(budget)")
@@ -198,8 +206,9 @@ extension Oracle {
 
     /// I19: while nothing can be made durable, nothing is read.
     private func checkPause(_ shell: WorkerShell, _ process: SimulatedProcess) {
-        guard let consumer = process.consumer, shell.core.snapshot.flushError != nil else { return }
-        for partition in shell.core.partitions where consumer.owned.contains(partition) {
+        guard shell.core.snapshot.flushError != nil else { return }
+        for partition in shell.core.partitions {
+            guard let consumer = process.consumer(of: partition), consumer.owned.contains(partition) else { continue }
             if !consumer.paused.contains(partition) {
                 violated(.fullDisk, "\(process.name) cannot flush and goes on reading \(partition)")
             }

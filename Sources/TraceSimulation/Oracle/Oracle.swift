@@ -20,8 +20,9 @@ final class Oracle {
     var decisions: [TraceID: [DecisionRecord]] = [:]
     private(set) var accepted: Set<StoreImage.AcceptedKey> = []
     private var applied: [StoreImage.AcceptedKey: (rows: [StoreImage.Row], decisions: [DecisionRecord])] = [:]
-    /// The newest entry of each partition that counts.
+    /// The newest entry of each partition that counts, and the manifest it is in.
     var newest: [PartitionID: TaskEntry] = [:]
+    private(set) var newestManifests: [PartitionID: StoreImage.ManifestKey] = [:]
     /// Everything below was found settled.
     var settledBelow: [PartitionID: Int64] = [:]
     /// Groups by the manifest that made them visible.
@@ -39,11 +40,32 @@ final class Oracle {
     private(set) var copiesOfTrace: [TraceID: [Int]] = [:]
     private(set) var copiesOfIdentity: [ProducedSpan.Identity: [Int]] = [:]
     var failingSince: [String: Int64] = [:]
+    /// Copies that count as settled since they were in a store that is lost.
+    var settledBefore: Set<Int> = []
+    /// A store was lost: what was decided before is not known any more.
+    var lostStores = 0
+    /// The watermarks that were in lost stores: commits of them may still be on their way.
+    var lostLows: [PartitionID: Int64] = [:]
+    /// When each log was cut last.
+    var cutAt: [PartitionID: Int64] = [:]
+    /// How often what was known of a log's offsets was given up.
+    var restarts: [PartitionID: Int] = [:]
+    /// Logs that were cut and filled again before anybody looked: nobody can tell.
+    var unnoticed: Set<PartitionID> = []
+    /// What the newest published entry that a worker was told of has seen.
+    var acknowledgedHigh: [PartitionID: Int64] = [:]
+    /// Files that are damaged at present.
+    var damagedFiles: Set<String> = []
+    /// Copies that were settled when it was whole.
+    var settledBeforeDamage: Set<Int> = []
+    var collectedSegments: Set<String> = []
+    /// Manifests that named a segment which was gone already: of a worker that was asleep.
+    var namesCollected: Set<StoreImage.ManifestKey> = []
 
     init(world: Simulation, fileSystem: LocalFileSystem) {
         self.world = world
         self.fileSystem = fileSystem
-        image = StoreImage(disk: world.disk, fileSystem: fileSystem, partitions: world.partitions)
+        image = StoreImage(disk: world.disk, fileSystem: fileSystem, partitions: world.allPartitions)
         catalog = StoreCatalog(layout: Simulation.layout, fileSystem: fileSystem)
         for span in world.workload.spans where !span.isBad {
             copiesOfTrace[span.identity.traceID, default: []].append(span.number)
@@ -66,9 +88,14 @@ final class Oracle {
                 violated(.fencing, "manifest \(key.chain)/\(key.sequence) was there and is another one now")
             }
             if let group = underWay[key.chain]?.group { groups[key] = group }
+            if image.manifests[key]?.segments.contains(where: { collectedSegments.contains($0.path) }) == true {
+                namesCollected.insert(key)
+            }
+            follow()
             checkFiles(of: key)
+        } else {
+            follow()
         }
-        follow()
     }
 
     /// The disk is as the power failure left it.
@@ -81,7 +108,8 @@ final class Oracle {
             violated(.manifestNamesWholeFiles, "manifest \(key.manifest) was acknowledged and is gone")
         }
         for (key, manifest) in image.manifests {
-            for segment in manifest.segments where !isWhole(segment, durable: true) {
+            for segment in manifest.segments
+            where !isWhole(segment, durable: true) && !isExcused(segment, of: key) {
                 violated(.manifestNamesWholeFiles, "\(segment.path) of \(key) is gone or damaged")
             }
         }
@@ -94,26 +122,34 @@ final class Oracle {
         let gone = accepted.subtracting(now)
         let new = now.subtracting(accepted)
         accepted = now
-        for key in gone { apply(key, -1) }
-        for key in new { apply(key, 1) }
+        for key in gone.sorted() { apply(key, -1) }
+        for key in new.sorted() { apply(key, 1) }
         for partition in Set(gone.map(\.partition)) { settledBelow[partition] = nil }
         for partition in Set(gone.map(\.partition)).union(new.map(\.partition)) {
             let before = newest[partition]
-            newest[partition] = newestEntry(partition)
+            let found = newestEntry(partition)
+            newest[partition] = found?.entry
+            newestManifests[partition] = found?.manifest
             if gone.contains(where: { $0.partition == partition }) { continue }
-            if let before, let after = newest[partition], after.low < before.low {
+            if let before, let after = newest[partition], after.low < before.low, !isVoid(partition) {
                 violated(.watermark, "the watermark of \(partition) went back from \(before.low) to \(after.low)")
             }
         }
         deadLetters.refresh(world.disk)
-        for key in new.sorted(by: { $0.partition < $1.partition }) { check(new: key) }
+        for key in new.sorted() { check(new: key) }
         checkCatalog()
     }
 
-    private func newestEntry(_ partition: PartitionID) -> TaskEntry? {
-        let keys = accepted.filter { $0.partition == partition }
-        return keys.compactMap { key in image.entry(key).map { ($0, key.manifest.sequence) } }
-            .max { ($0.0.epoch, $0.1) < ($1.0.epoch, $1.1) }?.0
+    private func newestEntry(_ partition: PartitionID) -> (entry: TaskEntry, manifest: StoreImage.ManifestKey)? {
+        var newest: (entry: TaskEntry, manifest: StoreImage.ManifestKey)?
+        for key in accepted where key.partition == partition {
+            guard let entry = image.entry(key) else { continue }
+            if let newest, (newest.entry.epoch, newest.manifest.sequence) > (entry.epoch, key.manifest.sequence) {
+                continue
+            }
+            newest = (entry, key.manifest)
+        }
+        return newest
     }
 
     /// Adds or takes away what an entry makes visible. What it was is remembered: the files may be gone by then.
@@ -167,15 +203,60 @@ final class Oracle {
             for segment in try catalog.refresh() {
                 for partition in segment.acceptedPartitions { found.insert("\(segment.reference.path) \(partition)") }
             }
-            if let surplus = found.subtracting(expected).min() {
+            for path in damagedFiles where !catalog.problems.contains(where: { $0.hasPrefix(path) }) {
+                violated(.manifestNamesWholeFiles, "\(path) is damaged, and a reader does not say so")
+            }
+            // Whose an unreadable epoch is a reader cannot know: it shows more, and says so.
+            if damagedFiles.isEmpty, let surplus = found.subtracting(expected).min() {
                 violated(.fencing, "a reader sees \(surplus), which no rightful owner published")
             }
-            if let missing = expected.subtracting(found).min() {
+            if damagedFiles.isEmpty, let missing = expected.subtracting(found).min() {
                 violated(.noLoss, "a reader does not see \(missing)")
             }
         } catch {
             violated(.manifestNamesWholeFiles, "a reader cannot read the store: \(error)")
         }
+    }
+
+    /// Forgets what the reader knows, as a reader does that starts now.
+    func makeReader() { catalog = StoreCatalog(layout: Simulation.layout, fileSystem: fileSystem) }
+
+    /// The files of the store changed behind everybody's back.
+    func storeChanged() {
+        image.reload()
+        makeReader()
+        follow()
+    }
+
+    func checkReader() { checkCatalog() }
+
+    /// As if nothing had ever been stored.
+    func forgetEverything() {
+        image.forget()
+        stored = [:]
+        decisions = [:]
+        accepted = []
+        applied = [:]
+        newest = [:]
+        newestManifests = [:]
+        settledBelow = [:]
+        groups = [:]
+        underWay = [:]
+        acknowledgedManifests = []
+        acknowledgedLow = [:]
+        acknowledgedHigh = [:]
+        owners = [:]
+        released = [:]
+        failingSince = [:]
+        collectedSegments = []
+        namesCollected = []
+        damagedFiles = []
+    }
+
+    /// A manifest that a sleeper published after its segment was collected; it makes nothing visible.
+    func isExcused(_ segment: SegmentReference, of key: StoreImage.ManifestKey) -> Bool {
+        namesCollected.contains(key) && collectedSegments.contains(segment.path)
+            && !accepted.contains { $0.manifest == key }
     }
 
     func isWhole(_ segment: SegmentReference, durable: Bool) -> Bool {

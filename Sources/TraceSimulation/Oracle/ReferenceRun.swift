@@ -11,12 +11,13 @@ enum ReferenceRun {
     }
 
     static func decisions(_ world: Simulation, _ partition: PartitionID) throws -> [DecisionRecord] {
-        let plan = try world.pipeline(version: 0)
+        let plan = try world.pipeline.plan(version: 0)
+        let source = try world.pipeline.sources(of: plan)[0]
         let environment = StageEnvironment(
             workingDirectory: ".", storeDirectory: ".", incarnation: "reference", pipelineName: SimulatedPipeline.name)
         let task = try PartitionTask(
-            taskPlan: TaskPlan.make(plan: plan, source: plan.sources[0], environment: environment),
-            settings: SimulatedPipeline.taskSettings, partition: partition, environment: environment,
+            taskPlan: TaskPlan.make(plan: plan, source: source.stage, environment: environment),
+            settings: source.settings, partition: partition, environment: environment,
             restored: RestoredTask(epoch: 1, entry: nil), startOffset: 0,
             sinks: WorkerSinks(sinks: [plan.sinks[0]: NoSink()], deadLetters: NoSink()))
         let records = world.broker.logs[partition]?.records ?? []

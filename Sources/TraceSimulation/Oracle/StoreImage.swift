@@ -12,9 +12,14 @@ final class StoreImage {
     }
 
     /// An entry of a manifest that counts.
-    struct AcceptedKey: Hashable {
+    struct AcceptedKey: Hashable, Comparable {
         var manifest: ManifestKey
         var partition: PartitionID
+
+        static func < (left: AcceptedKey, right: AcceptedKey) -> Bool {
+            (left.manifest.chain, left.manifest.sequence, left.partition)
+                < (right.manifest.chain, right.manifest.sequence, right.partition)
+        }
     }
 
     /// A stored trace, or late spans of one.
@@ -31,6 +36,8 @@ final class StoreImage {
     private(set) var epochs: [PartitionID: [UInt64: Epoch]] = [:]
     private(set) var manifests: [ManifestKey: Manifest] = [:]
     private var rows: [String: [Row]] = [:]
+    /// Manifests that were removed as unneeded: what they said still counts for the oracle.
+    private(set) var collected: Set<ManifestKey> = []
     private let partitions: [String: PartitionID]
 
     init(disk: SimulatedDisk, fileSystem: LocalFileSystem, partitions: [PartitionID]) {
@@ -43,9 +50,15 @@ final class StoreImage {
     // MARK: - Loading
 
     /// After a power failure: what was there may be gone.
+    ///
+    /// Epochs stay known that were collected or cannot be read: what they say still counts.
     func reload() {
-        epochs = [:]
-        manifests = [:]
+        manifests = manifests.filter { collected.contains($0.key) }
+        for (partition, numbered) in epochs {
+            let names = disk.names(Simulation.layout.epochs + "/" + FileDeliveryStore.directoryName(partition))
+            let present = Set(names.compactMap { UInt64($0) })
+            epochs[partition] = numbered.filter { present.contains($0.key) || $0.key < present.min() ?? 0 }
+        }
         let layout = Simulation.layout
         for directory in disk.names(layout.epochs) {
             for name in disk.names(layout.epochs + "/" + directory) { load(layout.epochs + "/\(directory)/\(name)") }
@@ -53,6 +66,16 @@ final class StoreImage {
         for chain in disk.names(layout.manifests) {
             for name in disk.names(layout.manifests + "/" + chain) { load(layout.manifests + "/\(chain)/\(name)") }
         }
+    }
+
+    func collect(_ key: ManifestKey) { collected.insert(key) }
+
+    /// Another store.
+    func forget() {
+        epochs = [:]
+        manifests = [:]
+        rows = [:]
+        collected = []
     }
 
     /// Loads a manifest or an epoch file; returns the key of a manifest.

@@ -6,19 +6,22 @@ final class SimulatedBatch: RecordBatch, @unchecked Sendable {
     private let offsets: [Int64]
     private let timestamps: [Int64]
     private var ranges: [Range<Int>] = []
+    private var keys: [Range<Int>] = []
     private let memory: UnsafeMutableRawBufferPointer
 
     init(partition: PartitionID, records: [PartitionLog.Record]) {
         self.partition = partition
         offsets = records.map(\.offset)
         timestamps = records.map(\.timestamp)
-        memory = .allocate(byteCount: records.reduce(1) { $0 + $1.payload.count }, alignment: 1)
+        memory = .allocate(byteCount: records.reduce(1) { $0 + $1.payload.count + $1.key.count }, alignment: 1)
         var position = 0
         for record in records {
             let end = position + record.payload.count
             UnsafeMutableRawBufferPointer(rebasing: memory[position..<end]).copyBytes(from: record.payload)
             ranges.append(position..<end)
-            position = end
+            position = end + record.key.count
+            UnsafeMutableRawBufferPointer(rebasing: memory[end..<position]).copyBytes(from: record.key)
+            keys.append(end..<position)
         }
     }
 
@@ -27,7 +30,8 @@ final class SimulatedBatch: RecordBatch, @unchecked Sendable {
 
     func record(at index: Int) -> SourceRecord {
         SourceRecord(
-            offset: offsets[index], timestamp: timestamps[index], key: UnsafeRawBufferPointer(start: nil, count: 0),
+            offset: offsets[index], timestamp: timestamps[index],
+            key: UnsafeRawBufferPointer(rebasing: memory[keys[index]]),
             payload: UnsafeRawBufferPointer(rebasing: memory[ranges[index]]))
     }
 

@@ -6,6 +6,10 @@ final class SimulatedConsumer {
     private unowned let process: SimulatedProcess
     private let store: ObservedStore
     var taskPlan: TaskPlan
+    let settings: PartitionTask.Settings
+    private let broker: SimulatedBroker
+    /// Of the topic.
+    let partitions: Set<PartitionID>
     private var member: Int?
     private var generation = 0
     private(set) var owned: Set<PartitionID> = []
@@ -15,19 +19,27 @@ final class SimulatedConsumer {
     private var lastContact: Int64
     /// A take-over or a revoke is under way: the poll does not return before it is done.
     private var isBusy = false
-    private var hasLeft = false
+    private(set) var hasLeft = false
     private var isRejoining = false
 
-    init(process: SimulatedProcess, store: ObservedStore, taskPlan: TaskPlan) {
+    init(
+        process: SimulatedProcess, store: ObservedStore, broker: SimulatedBroker, settings: PartitionTask.Settings,
+        taskPlan: TaskPlan
+    ) {
         self.process = process
         self.store = store
+        self.broker = broker
+        self.settings = settings
+        partitions = Set(broker.partitions)
         self.taskPlan = taskPlan
         lastContact = process.world.scheduler.now
     }
 
     private var world: Simulation { process.world }
-    private var broker: SimulatedBroker { process.world.broker }
     private var now: Int64 { process.world.scheduler.now }
+
+    /// The next offset to be fetched.
+    func position(of partition: PartitionID) -> Int64? { positions[partition] }
 
     func thread(of partition: PartitionID) -> WorkerShell? { routes[partition].map { process.threads[$0] } }
 
@@ -137,22 +149,29 @@ final class SimulatedConsumer {
         world.scheduler.start { [self] in
             do {
                 for partition in partitions {
-                    _ = process.take(.assign, partition.description)
-                    let restored = try store.acquire(partition)
+                    let restored = try process.perform(.acquire) {
+                        _ = process.take(.assign, partition.description)
+                        return try store.acquire(partition)
+                    }
+                    // A thread that lets partitions of another source go takes none meanwhile.
+                    while process.isAlive, process.threads.contains(where: \.isRevoking) { world.scheduler.sleep(5000) }
                     guard process.isAlive else { return }
-                    let load = process.threads.indices.map { index in routes.values.filter { $0 == index }.count }
+                    let load = process.threads.indices.map { [process] index in
+                        process.consumers.reduce(0) { $0 + $1.routes.values.count { $0 == index } }
+                    }
                     let least = load.indices.min { load[$0] < load[$1] } ?? 0
                     routes[partition] = least
                     let log = broker.logs[partition]
                     let start = restored.startOffset ?? log?.committed ?? log?.start ?? 0
                     world.oracle.starts(partition, at: start, restored, by: process)
                     process.threads[least].assign(
-                        partition, restored, taskPlan, startOffset: restored.entry?.low ?? 0)
+                        partition, restored, taskPlan, settings, startOffset: restored.entry?.low ?? 0)
                     guard process.isAlive else { return }
                     positions[partition] = start
                     paused.remove(partition)
                 }
             } catch {
+                if !world.oracle.damagedFiles.isEmpty { world.reach(.takeOverRefused) }
                 return process.failed(error)
             }
             owned.formUnion(partitions)
@@ -164,12 +183,11 @@ final class SimulatedConsumer {
     // MARK: - Revoke
 
     private func revoke(_ partitions: [PartitionID], lost: Bool, _ whenDone: @escaping () -> Void) {
-        guard process.take(.revoke, "") == nil || process.isAlive else { return }
+        guard process.perform(.revoke, { process.take(.revoke, "") }) == nil || process.isAlive else { return }
         var byThread: [Int: [PartitionID]] = [:]
         for partition in partitions { byThread[routes[partition] ?? 0, default: []].append(partition) }
         for partition in partitions { routes[partition] = nil }
         isBusy = true
-        if lost { world.oracle.lost(partitions, by: process) }
         var waiting = byThread.count
         var offsets: [PartitionID: CommittedOffset] = [:]
         let finish = { [self] in
@@ -185,9 +203,11 @@ final class SimulatedConsumer {
         }
         if waiting == 0 { return finish() }
         for (thread, partitions) in byThread.sorted(by: { $0.key < $1.key }) {
-            process.threads[thread].revoke(partitions, lost: lost) { published in
+            process.threads[thread].revoke(partitions, lost: lost) { [self] published in
                 offsets.merge(published) { $1 }
                 waiting -= 1
+                guard process.perform(.revoke, { [self] in process.take(.revoked, "") }) == nil || process.isAlive
+                else { return }
                 if waiting == 0 { finish() }
             }
         }
@@ -212,6 +232,7 @@ final class SimulatedConsumer {
                 guard let last = records.last else {
                     if position == broker.logs[partition]?.end {
                         thread.core.reachedEnd(partition, at: process.time.monotonic)
+                        world.oracle.reachedEnd(partition, thread.core, by: process)
                     }
                     continue
                 }
@@ -226,9 +247,25 @@ final class SimulatedConsumer {
 
     /// As `KafkaSource` with `on_data_loss: continue`: reports, and goes on at the start of the log.
     private func outOfRange(_ partition: PartitionID, _ offset: Int64, _ start: Int64, _ end: Int64) {
-        world.oracle.reportedLoss(partition, from: offset, to: start)
-        if start < offset { thread(of: partition)?.core.logRestarted(partition, at: start) }
-        positions[partition] = start
+        var isReported = false
+        for step in LogGap(position: offset, log: start..<end, continues: true).steps {
+            switch step {
+            case .report(let from, let to, _):
+                isReported = true
+                world.oracle.reportedLoss(partition, from: from, to: to)
+            case .restart(let start):
+                guard let core = thread(of: partition)?.core else { continue }
+                process.atomically { core.logRestarted(partition, at: start) }
+                world.oracle.restartedLog(partition, core, by: process)
+            case .seek(let start):
+                positions[partition] = start
+                if !isReported {
+                    world.oracle.violated(
+                        .lossIsReported,
+                        "\(process.name) goes on with \(partition) at \(start) instead of \(offset) without a word")
+                }
+            }
+        }
     }
 
     // MARK: - For the worker threads
@@ -240,18 +277,22 @@ final class SimulatedConsumer {
     func commit(_ offsets: [PartitionID: CommittedOffset], wait: Bool) {
         if offsets.isEmpty { return }
         world.oracle.commits(offsets, by: process)
-        guard process.take(.commit, "") == nil || process.isAlive else { return }
+        guard process.perform(.commit, { process.take(.commit, "") }) == nil || process.isAlive else { return }
         // On its way to the broker: with the generation of now, and what the worker does next does not wait for it.
         let (member, generation) = (member, generation)
-        world.scheduler.after(world.random.pick(0...20_000)) { [world, place = process.place] in
-            guard world.isReachable(place), world.broker.commit(member, generation: generation, offsets) else { return }
+        world.scheduler.after(world.random.pick(0...20_000)) { [world, broker, place = process.place] in
+            guard world.isReachable(place), broker.commit(member, generation: generation, offsets) else {
+                return world.reach(.commitRefused)
+            }
             world.oracle.committed(offsets)
         }
     }
 
     /// The commit at the end of a revoke: waited for.
     private func send(_ offsets: [PartitionID: CommittedOffset]) {
-        guard process.take(.commit, "") == nil || process.isAlive, world.isReachable(process.place) else { return }
+        guard process.perform(.commit, { process.take(.commit, "") }) == nil || process.isAlive,
+            world.isReachable(process.place)
+        else { return }
         if broker.commit(member, generation: generation, offsets) { world.oracle.committed(offsets) }
     }
 }

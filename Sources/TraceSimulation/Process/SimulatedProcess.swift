@@ -20,7 +20,7 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
     private(set) var state = State.running
     /// It drains and ends.
     private(set) var isTerminating = false
-    private(set) var consumer: SimulatedConsumer?
+    private(set) var consumers: [SimulatedConsumer] = []
     private(set) var threads: [WorkerShell] = []
     private(set) var steps = 0
     /// Set while production code runs that holds the worker's thread: no other event of the process may come between.
@@ -30,6 +30,13 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
     private var deferred: [() -> Void] = []
     private var frozen: [Coroutine] = []
     private(set) var version: Int
+    /// What is going on, in each coroutine and (nil) outside of them.
+    private var actions: [ObjectIdentifier?: ProtocolAction] = [:]
+    private var collector: StoreCollector?
+    private var isCollecting = false
+    private var lastCollection: Int64 = 0
+    /// It dies at its next step, before that is done: right after the one before.
+    var diesNext: (() -> Void)?
 
     init(name: String, place: Int, version: Int, world: Simulation) {
         self.name = name
@@ -44,7 +51,7 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
     func start() {
         world.scheduler.start { [self] in
             do {
-                try open()
+                try perform(.open) { try open() }
                 tick()
             } catch {
                 failed(error)
@@ -57,25 +64,60 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
         let layout = Simulation.layout
         let store = ObservedStore(
             store: try FileDeliveryStore(layout: layout, incarnation: name, fileSystem: fileSystem), process: self)
-        let plan = try world.pipeline(version: version)
-        let environment = StageEnvironment(
-            workingDirectory: ".", storeDirectory: layout.root, incarnation: name,
-            pipelineName: SimulatedPipeline.name)
-        let taskPlan = try TaskPlan.make(plan: plan, source: plan.sources[0], environment: environment)
+        let plan = try world.pipeline.plan(version: version)
+        world.pipeline.add(self)
         for index in 0..<world.plan.threads {
-            let sinks = WorkerSinks(
-                sinks: [
-                    plan.sinks[0]: SegmentSink(
-                        layout: layout, incarnation: name, thread: index, fileSystem: fileSystem, compressionLevel: 1)
-                ],
-                deadLetters: DeadLetterSink(
-                    path: "\(layout.deadLetters)/\(name)-\(index).jsonl", pipeline: SimulatedPipeline.name,
-                    fileSystem: fileSystem))
             threads.append(
                 WorkerShell(
-                    process: self, index: index, plan: plan, sinks: sinks, store: store, environment: environment))
+                    process: self, index: index, plan: plan, sinks: sinks(plan, index, fileSystem), store: store,
+                    environment: environment))
         }
-        consumer = SimulatedConsumer(process: self, store: store, taskPlan: taskPlan)
+        for source in try world.pipeline.sources(of: plan) {
+            consumers.append(
+                SimulatedConsumer(
+                    process: self, store: store, broker: source.isOuter ? world.outerBroker : world.broker,
+                    settings: source.settings, taskPlan: try taskPlan(plan, source)))
+        }
+        if world.plan.collects {
+            var settings = StoreCollector.Settings()
+            settings.grace = Simulation.collectorGrace
+            settings.decisionRetention = 1000
+            collector = StoreCollector(layout: layout, incarnation: name, settings: settings, fileSystem: fileSystem)
+        }
+    }
+
+    private var environment: StageEnvironment {
+        StageEnvironment(
+            workingDirectory: ".", storeDirectory: Simulation.layout.root, incarnation: name,
+            pipelineName: SimulatedPipeline.name)
+    }
+
+    private func taskPlan(_ plan: PipelinePlan, _ source: SimulatedPipeline.Source) throws -> TaskPlan {
+        try TaskPlan.make(plan: plan, source: source.stage, environment: environment)
+    }
+
+    private func sinks(_ plan: PipelinePlan, _ index: Int, _ fileSystem: LocalFileSystem) -> WorkerSinks {
+        let layout = Simulation.layout
+        var sinks: [Int: any Sink] = [:]
+        if let stage = plan.index(of: "out") {
+            sinks[stage] = SegmentSink(
+                layout: layout, incarnation: name, thread: index, fileSystem: fileSystem, compressionLevel: 1)
+        }
+        if let stage = plan.index(of: "rekey") {
+            sinks[stage] = RepartitionSink(
+                topic: SimulatedInternalTopic(process: self),
+                maximumRecordBytes: world.plan.largestTrace % 2 == 0 ? 150 : 1 << 20)
+        }
+        return WorkerSinks(
+            sinks: sinks,
+            deadLetters: DeadLetterSink(
+                path: "\(layout.deadLetters)/\(name)-\(index).jsonl", pipeline: SimulatedPipeline.name,
+                fileSystem: fileSystem))
+    }
+
+    /// The consumer of a partition's topic.
+    func consumer(of partition: PartitionID) -> SimulatedConsumer? {
+        consumers.first { $0.partitions.contains(partition) }
     }
 
     /// SIGKILL. With `tearing` in the middle of the system call at hand: a part of it may be done.
@@ -119,23 +161,31 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
     func reload(version: Int) {
         after(0) { [self] in
             do {
-                guard let consumer, threads.allSatisfy({ !$0.isRevoking }), !isTerminating else { return }
+                guard !threads.isEmpty, threads.allSatisfy({ !$0.isRevoking }), !isTerminating else { return }
                 self.version = version
-                let plan = try world.pipeline(version: version)
-                let environment = StageEnvironment(
-                    workingDirectory: ".", storeDirectory: Simulation.layout.root, incarnation: name,
-                    pipelineName: SimulatedPipeline.name)
-                let taskPlan = try TaskPlan.make(plan: plan, source: plan.sources[0], environment: environment)
-                consumer.taskPlan = taskPlan
-                for thread in threads { thread.reload(plan, taskPlan) }
+                let plan = try world.pipeline.plan(version: version)
+                var reload: [String: (TaskPlan, PartitionTask.Settings)] = [:]
+                for source in try world.pipeline.sources(of: plan) {
+                    let taskPlan = try taskPlan(plan, source)
+                    reload[source.settings.sourceName] = (taskPlan, source.settings)
+                    for consumer in consumers where consumer.settings.sourceName == source.settings.sourceName {
+                        consumer.taskPlan = taskPlan
+                    }
+                }
+                perform(.reload) {
+                    _ = take(.reload, "")
+                    world.reach(.reloaded)
+                    if state == .running { for thread in threads { thread.reload(plan, reload) } }
+                }
             } catch {
                 failed(error)
             }
         }
     }
 
-    /// Called when the partitions are gone: waits for the writers, then ends.
+    /// Called when the partitions of a consumer are gone: when all are, waits for the writers, then ends.
     func drained() {
+        guard consumers.allSatisfy(\.hasLeft) else { return }
         for thread in threads { thread.writer.stop() }
         endWhenWritersAre()
     }
@@ -164,9 +214,43 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
     private func tick() {
         guard state == .running else { return }
         for thread in threads { thread.upkeep() }
-        if state == .running { consumer?.poll() }
+        for consumer in consumers where state == .running { consumer.poll() }
+        collectIfDue()
         after(world.plan.tickInterval) { [self] in tick() }
     }
+
+    /// What `StoreKeeper` does on its thread.
+    private func collectIfDue() {
+        guard let collector, state == .running, !isCollecting, !isTerminating,
+            world.scheduler.now - lastCollection > Simulation.collectorInterval
+        else { return }
+        isCollecting = true
+        world.scheduler.start { [self] in
+            perform(.collect) {
+                do {
+                    _ = take(.collect, "")
+                    let outcome = try collector.collect(now: time.wall)
+                    if let problem = outcome.problem { log("nothing is collected: \(problem)") }
+                } catch {
+                    log("cannot collect: \(error)")
+                }
+            }
+            lastCollection = world.scheduler.now
+            isCollecting = false
+        }
+    }
+
+    /// Runs a part of the protocol: steps are named after it.
+    func perform<Result>(_ action: ProtocolAction, _ body: () throws -> Result) rethrows -> Result {
+        let place = world.scheduler.running.map { ObjectIdentifier($0) }
+        let outer = actions[place]
+        actions[place] = action
+        defer { actions[place] = outer }
+        return try body()
+    }
+
+    /// What the step at hand belongs to.
+    var action: ProtocolAction { actions[world.scheduler.running.map { ObjectIdentifier($0) }] ?? .process }
 
     /// Runs code that holds the thread: time stands still for it.
     func atomically(_ body: () -> Void) {
@@ -188,6 +272,11 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
         guard state != .dead else {
             isTorn = false
             return EIO
+        }
+        if let dies = diesNext {
+            diesNext = nil
+            dies()
+            if state == .dead { return EIO }
         }
         steps += 1
         world.took(step, path, by: self)
@@ -213,21 +302,34 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
 
     func isCutShort() -> Bool { world.random.chance(2) }
 
-    func changed(_ path: String) { world.changed(path, by: self) }
+    func changed(_ path: String) { world.oracle.changed(path) }
+
+    func removed(_ path: String) { world.oracle.removed(path, by: self) }
 
     // MARK: - WorkerControl
 
     func commit(_ offsets: [PartitionID: CommittedOffset], wait: Bool) {
-        consumer?.commit(offsets, wait: wait)
+        for consumer in consumers {
+            consumer.commit(offsets.filter { consumer.partitions.contains($0.key) }, wait: wait)
+        }
     }
 
     func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], worker: Int) {
-        consumer?.setPaused(isPaused, partitions)
+        for consumer in consumers {
+            consumer.setPaused(isPaused, partitions.filter(consumer.partitions.contains))
+        }
     }
 
     func fenced(_ partitions: [PartitionID]) {
         world.note("\(name): another worker has taken over \(partitions)")
-        consumer?.rejoin()
+        world.reach(.fenced)
+        for consumer in consumers where partitions.contains(where: consumer.partitions.contains) { consumer.rejoin() }
+    }
+
+    func dataLoss(_ partition: PartitionID, from: Int64, to: Int64, explanation: String) {
+        world.reach(.cutNoticed)
+        world.note("\(name): data loss detected: \(partition) offsets \(from) to \(to): \(explanation)")
+        world.oracle.reportedLoss(partition, from: from, to: to)
     }
 
     /// The pipeline cannot go on: the process ends, and is started again as a supervisor would.

@@ -31,20 +31,23 @@ final class SimulatedWriter: GroupWriter, @unchecked Sendable {
             isBusy = false
             return
         }
-        process.world.scheduler.start { [self] in
-            guard process.take(.publish, "") == nil || process.isAlive else { return }
-            let start = process.time.monotonic
-            do {
-                let entries = try store.publish(group, writer: index)
-                guard process.isAlive else { return }
-                process.world.oracle.acknowledged(entries, by: process, thread: index)
-                report(.published(entries, milliseconds: process.time.monotonic - start))
-                isBusy = false
-            } catch {
-                guard process.isAlive else { return }
-                report(.failed(String(describing: error)))
-                process.after(pause * 1000) { [self] in attempt(group, pause: min(pause * 2, 5000)) }
-            }
+        process.world.scheduler.start { [self] in process.perform(.flush) { perform(group, pause) } }
+    }
+
+    private func perform(_ group: CommitGroup, _ pause: Int64) {
+        guard process.take(.publish, "") == nil || process.isAlive else { return }
+        let start = process.time.monotonic
+        do {
+            let entries = try store.publish(group, writer: index)
+            guard process.isAlive else { return }
+            process.world.oracle.acknowledged(entries, by: process, thread: index)
+            _ = process.take(.published, "")
+            report(.published(entries, milliseconds: process.time.monotonic - start))
+            isBusy = false
+        } catch {
+            guard process.isAlive else { return }
+            report(.failed(String(describing: error)))
+            process.after(pause * 1000) { [self] in attempt(group, pause: min(pause * 2, 5000)) }
         }
     }
 

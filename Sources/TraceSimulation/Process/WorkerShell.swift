@@ -9,6 +9,8 @@ final class WorkerShell {
     private let settings: WorkerSettings
     /// Called when the revoke under way is done.
     private var whenRevoked: (([PartitionID: CommittedOffset]) -> Void)?
+    /// Revokes of other sources, which wait for the one at hand.
+    private var waitingRevokes: [() -> Void] = []
 
     init(
         process: SimulatedProcess, index: Int, plan: PipelinePlan, sinks: WorkerSinks, store: ObservedStore,
@@ -43,11 +45,14 @@ final class WorkerShell {
         process.world.oracle.check(self, of: process, afterUpkeep: isRenewed)
     }
 
-    func assign(_ partition: PartitionID, _ restored: RestoredTask, _ taskPlan: TaskPlan, startOffset: Int64) {
+    func assign(
+        _ partition: PartitionID, _ restored: RestoredTask, _ taskPlan: TaskPlan, _ settings: PartitionTask.Settings,
+        startOffset: Int64
+    ) {
         process.atomically {
-            core.assign(
-                partition, restored, taskPlan, SimulatedPipeline.taskSettings, startOffset: startOffset,
-                at: process.time)
+            process.perform(.restore) {
+                core.assign(partition, restored, taskPlan, settings, startOffset: startOffset, at: process.time)
+            }
         }
     }
 
@@ -59,12 +64,11 @@ final class WorkerShell {
     }
 
     /// Takes over another plan between two batches.
-    func reload(_ plan: PipelinePlan, _ taskPlan: TaskPlan) {
-        let source = SimulatedPipeline.taskSettings.sourceName
+    func reload(_ plan: PipelinePlan, _ sources: [String: (plan: TaskPlan, settings: PartitionTask.Settings)]) {
         process.atomically {
             core.reload(
                 PlanReload(
-                    plan: plan, taskPlans: [source: taskPlan], taskSettings: [source: SimulatedPipeline.taskSettings],
+                    plan: plan, taskPlans: sources.mapValues(\.plan), taskSettings: sources.mapValues(\.settings),
                     settings: settings, madeSinks: [:]))
         }
         process.world.oracle.check(self, of: process, afterUpkeep: false)
@@ -75,7 +79,12 @@ final class WorkerShell {
     func revoke(
         _ partitions: [PartitionID], lost: Bool, whenDone: @escaping ([PartitionID: CommittedOffset]) -> Void
     ) {
+        if isRevoking {
+            waitingRevokes.append { [self] in revoke(partitions, lost: lost, whenDone: whenDone) }
+            return
+        }
         whenRevoked = whenDone
+        if lost { process.world.oracle.lost(partitions, by: process) }
         core.beginRevoke(partitions, lost: lost, at: process.time)
         if let deadline = core.revokeDeadline {
             process.after(max(0, deadline * 1000 - process.world.scheduler.now) + 1000) { [self] in continueRevoke() }
@@ -89,6 +98,7 @@ final class WorkerShell {
         self.whenRevoked = nil
         process.world.oracle.check(self, of: process, afterUpkeep: false)
         whenRevoked(offsets)
+        if !isRevoking, !waitingRevokes.isEmpty { waitingRevokes.removeFirst()() }
     }
 
     /// The writer reports.

@@ -30,6 +30,23 @@ package struct Fault: Sendable, Equatable, CustomStringConvertible {
         case reload
         /// Another worker joins.
         case addWorker
+        /// The log forgets records that were not read yet, also those above the watermark.
+        case deepRetention
+        /// The log loses its newest records and gives their offsets to others.
+        case cutLog
+        /// The topic is deleted and made anew.
+        case recreatedTopic
+        /// The group's committed offset is forgotten.
+        case lostOffset
+        /// All workers die, and find an empty store.
+        case lostStore
+        /// All workers die, and a manifest or an epoch file has other bytes, until somebody restores it.
+        case damagedFile
+        /// No call on the store succeeds for some time.
+        case unreachableStore
+
+        /// What happens to logs, and voids what was known of them.
+        static let ofTheLog: [Kind] = [.deepRetention, .cutLog, .recreatedTopic, .lostOffset]
     }
 
     package var kind: Kind
@@ -68,6 +85,14 @@ package struct Fault: Sendable, Equatable, CustomStringConvertible {
         case .policyChange: return "\(place): the policy file changes"
         case .reload: return "\(place): worker \(worker) takes over another policy file"
         case .addWorker: return "\(place): another worker joins for \(length)"
+        case .deepRetention:
+            return "\(place): the log of partition \(worker) loses what is not read yet, but \(steps) records"
+        case .cutLog: return "\(place): the log of partition \(worker) loses its last \(steps) records"
+        case .recreatedTopic: return "\(place): the log of partition \(worker) is made anew"
+        case .lostOffset: return "\(place): the committed offset of partition \(worker) is lost"
+        case .lostStore: return "\(place): the store is lost, all start again after \(length)"
+        case .damagedFile: return "\(place): a file is damaged for \(length), all start again"
+        case .unreachableStore: return "\(place): the store does not answer for \(length)"
         }
     }
 }

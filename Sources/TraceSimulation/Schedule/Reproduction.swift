@@ -11,14 +11,27 @@ package struct Reproduction: Sendable, Equatable {
     package var threads: Int?
     /// Name of a `ProtocolMutation`; only debug builds have any.
     package var mutation: String?
+    /// Instead of a world made from the seed.
+    package var scenario: Scenario?
+    package var crashes: [CrashPoint] = []
 
     package init(seed: UInt64, mutation: String? = nil) {
         self.seed = seed
         self.mutation = mutation
     }
 
+    package init(scenario: Scenario, mutation: String? = nil) {
+        seed = scenario.plan.seed
+        self.scenario = scenario
+        self.mutation = mutation
+    }
+
+    /// Before anything is left out.
+    private var wholePlan: WorldPlan { scenario?.plan ?? WorldPlan(seed: seed) }
+
     package var plan: WorldPlan {
-        var plan = WorldPlan(seed: seed)
+        var plan = wholePlan
+        plan.crashes = crashes
         plan.faults = plan.faults.enumerated().filter { !dropped.contains($0.offset) }.map(\.element)
         plan.traces = traces ?? plan.traces
         plan.badRecords = badRecords ?? plan.badRecords
@@ -40,7 +53,8 @@ package struct Reproduction: Sendable, Equatable {
 
     /// The one command that runs it again.
     package var command: String {
-        var words = ["swift run TailraceSoak --seed \(seed)"]
+        var words = ["swift run TailraceSoak " + (scenario.map { "--scenario \($0.rawValue)" } ?? "--seed \(seed)")]
+        words += crashes.filter { $0 != CrashSchedule.recordOnly }.map { "--crash '\($0)'" }
         if !dropped.isEmpty { words.append("--drop " + dropped.sorted().map(String.init).joined(separator: ",")) }
         if let traces { words.append("--traces \(traces)") }
         if let badRecords { words.append("--bad-records \(badRecords)") }
@@ -68,7 +82,9 @@ package struct Reproduction: Sendable, Equatable {
                     hasShrunk = true
                 }
             }
-            for index in WorldPlan(seed: seed).faults.indices { attempt { $0.dropped.insert(index) } }
+            for index in wholePlan.faults.indices where !best.dropped.contains(index) {
+                attempt { $0.dropped.insert(index) }
+            }
             let plan = best.plan
             for traces in [1, 2, 4, 8, plan.traces / 2, plan.traces - 1] where traces > 0 && traces < best.plan.traces {
                 attempt { $0.traces = traces }
@@ -87,7 +103,12 @@ package struct Reproduction: Sendable, Equatable {
             "\(plan.workers) workers with \(plan.threads) threads, \(plan.partitions) partitions, \(plan.traces) traces, "
                 + "\(plan.isCooperative ? "cooperative" : "eager") rebalances, window of \(plan.window.max) ms"
         ]
+        if plan.isRepartitioned { lines[0] += ", repartitioned from \(plan.outerPartitions)" }
+        if plan.spill != .never { lines[0] += ", spans on disk (\(plan.spill.rawValue))" }
+        if plan.collects { lines[0] += ", garbage is collected" }
+        if plan.commitFailurePercent > 0 { lines[0] += ", \(plan.commitFailurePercent) % of commits fail" }
         lines += plan.faults.map(\.description)
+        lines += plan.crashes.filter { $0 != CrashSchedule.recordOnly }.map { "crash: \($0)" }
         return lines
     }
 }

@@ -19,6 +19,15 @@ package struct WorldPlan: Sendable {
         package var horizon: Int64
     }
 
+    /// When spans go to disk.
+    package enum Spill: String, Sendable {
+        case never
+        /// At the memory budget.
+        case auto
+        /// As they come.
+        case always
+    }
+
     package let seed: UInt64
     package var partitions: Int
     package var workers: Int
@@ -43,6 +52,19 @@ package struct WorldPlan: Sendable {
     /// Typical time of a call on the disk, microseconds.
     package var diskLatency: Int64
     package var faults: [Fault]
+    package var spill = Spill.never
+    /// The topic is not keyed: its spans go through an internal one.
+    package var isRepartitioned = false
+    /// Partitions of the topic that producers write to.
+    package var outerPartitions = 1
+    /// Workers collect garbage.
+    package var collects = false
+    /// How many commits the coordinator does not take.
+    package var commitFailurePercent = 0
+    /// Steps that fail with EIO, by their names, and at which of their occurrences.
+    package var failingSteps: [String: Set<Int>] = [:]
+    /// Deaths at chosen steps, one after the other.
+    package var crashes: [CrashPoint] = []
 
     /// How often workers take over another policy file while they run.
     static let reloadWeight = 4
@@ -57,7 +79,8 @@ package struct WorldPlan: Sendable {
     package var isReproducible: Bool {
         // Producers' times are out of order: where the idle clock runs between two records it may pass the second one's.
         (timestamps == .append || timestamps == .create && idleClock >= Self.noIdleClock) && memoryBudget > 1 << 24
-            && !faults.contains { [.policyChange, .reload, .retention].contains($0.kind) }
+            && !faults.contains { ([.policyChange, .reload, .retention] + Fault.Kind.ofTheLog).contains($0.kind) }
+            && !faults.contains { [.lostStore, .damagedFile].contains($0.kind) } && !isRepartitioned
             && window.horizon > 600_000
     }
 
@@ -92,7 +115,55 @@ package struct WorldPlan: Sendable {
         var faultRandom = SimulationRandom(seed: seed).stream(3)
         let count = faultRandom.pick([0, 1, 2, 3, 4, 6, 8])
         for _ in 0..<count { faults.append(fault(&faultRandom)) }
+        extend()
         faults.sort { $0.time < $1.time }
+    }
+
+    /// What was added later draws from a stream of its own: a seed goes on to mean what it meant.
+    private mutating func extend() {
+        var random = SimulationRandom(seed: seed).stream(6)
+        collects = random.chance(25)
+        commitFailurePercent = random.chance(15) ? random.pick([20, 60, 100]) : 0
+        let kind = random.pick(0...99)
+        if kind < 10 {
+            spill = .always
+        } else if kind < 16 {
+            spill = .auto
+            memoryBudget = Self.spillingBudget * threads
+        } else if kind < 26 {
+            repartition(&random)
+        } else if kind < 46 {
+            for _ in 0..<random.pick(1...2) { faults.append(extraFault(&random)) }
+        }
+        if spill != .never, random.chance(50) {
+            faults.append(
+                Fault(
+                    kind: .flakyDisk, time: random.pick(1_000_000...trafficEnd), worker: random.pick(0...3), steps: 0,
+                    target: random.pick([.spill, .readSpilled]),
+                    duration: random.pick(200_000...2_000_000 as ClosedRange<Int64>)))
+        }
+    }
+
+    /// So little that windows of spans with padding do not fit.
+    static let spillingBudget = 160 << 10
+
+    /// Makes the topic one that is not keyed.
+    package mutating func repartition(_ random: inout SimulationRandom) {
+        isRepartitioned = true
+        outerPartitions = random.pick(1...3)
+        partitions = random.pick(1...2)
+        // The log of the internal topic is not the producers'.
+        timestamps = .append
+        idleClock = random.pick(500...1500)
+        memoryBudget = max(memoryBudget, 1 << 28)
+        faults.removeAll { $0.kind == .retention }
+    }
+
+    private func extraFault(_ random: inout SimulationRandom) -> Fault {
+        let kind = random.pick(Fault.Kind.ofTheLog + [.lostStore, .damagedFile, .unreachableStore])
+        return Fault(
+            kind: kind, time: random.pick(1_000_000...trafficEnd + window.max * 1000), worker: random.pick(0...3),
+            steps: random.pick(1...12), target: nil, duration: random.pick(200_000...3_000_000 as ClosedRange<Int64>))
     }
 
     private func fault(_ random: inout SimulationRandom) -> Fault {

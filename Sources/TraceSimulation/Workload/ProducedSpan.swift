@@ -16,10 +16,24 @@ struct ProducedSpan: Sendable {
     var isError: Bool
     /// Its ids are zeros: it must become a dead letter.
     var isBad: Bool
-    /// Where it is in the log; set when the record is appended.
+    /// Where it is in the log that is sampled; set when the record is appended.
     var partition: PartitionID
     var offset: Int64 = -1
     var index: UInt32
+    /// Where its producer put it: in a repartitioned world another log, else the same.
+    var source: Place?
+    /// How often it is in the log that is sampled: a repartition may write a record again.
+    var instances = 0
+    /// It was in a log that was cut or deleted.
+    var isCut = false
+
+    struct Place {
+        var partition: PartitionID
+        var offset: Int64
+        var index: UInt32
+        /// Milliseconds.
+        var streamTime: Int64
+    }
 }
 
 /// A record on its way to the log.

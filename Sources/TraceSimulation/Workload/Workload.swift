@@ -10,10 +10,14 @@ struct Workload {
     private let plan: WorldPlan
     private var random: SimulationRandom
     private let partitions: [PartitionID]
+    /// Which partition a record of a topic goes to that is not keyed.
+    private var unkeyed: SimulationRandom
 
+    /// - Parameter partitions: of the topic that producers write to.
     init(plan: WorldPlan, partitions: [PartitionID]) {
         self.plan = plan
         self.partitions = partitions
+        unkeyed = SimulationRandom(seed: plan.seed).stream(7)
         random = SimulationRandom(seed: plan.seed).stream(1)
         for trace in 0..<plan.traces { add(trace: trace) }
         for _ in 0..<plan.badRecords { addUnreadable() }
@@ -100,7 +104,8 @@ struct Workload {
         }
     }
 
-    private mutating func append(_ drafts: [Draft], _ id: TraceID, _ partition: Int, time: Int64) {
+    private mutating func append(_ drafts: [Draft], _ id: TraceID, _ keyed: Int, time: Int64) {
+        let partition = plan.isRepartitioned ? unkeyed.pick(0...partitions.count - 1) : keyed
         var numbers: [Int] = []
         var models: [Span] = []
         for (index, draft) in drafts.enumerated() {
@@ -118,12 +123,18 @@ struct Workload {
                 Span(
                     traceID: traceID, spanID: draft.spanID, parentSpanID: SpanID(draft.isRoot ? 0 : 7),
                     name: String(number), kind: draft.kind, startTime: startTime, endTime: startTime + 1_000_000,
+                    attributes: padding,
                     status: SpanStatus(code: draft.isError ? .error : .unset)))
         }
         let resource = ResourceSpans(
             resource: Resource(attributes: [Attribute("service.name", .string("shop"))]),
             scopeSpans: [ScopeSpans(scope: InstrumentationScope(), spans: models)])
         records.append(record(partition, time: time, payload: OTLPEncoder.encode([resource]), spans: numbers))
+    }
+
+    /// Where spans go to disk they are large enough to fill a chunk.
+    private var padding: [Attribute] {
+        plan.spill == .never ? [] : [Attribute("padding", .string(String(repeating: "x", count: 700)))]
     }
 
     /// Bytes that are no OTLP request.
@@ -150,5 +161,20 @@ struct Workload {
             gap: random.chance(plan.gapPercent) ? random.pick(1...3) : 0)
     }
 
-    mutating func place(_ span: Int, at offset: Int64) { spans[span].offset = offset }
+    /// A span has come into the log that is sampled; the second time it is there once more.
+    mutating func place(_ span: Int, in partition: PartitionID, at offset: Int64, index: Int) {
+        spans[span].instances += 1
+        if spans[span].instances > 1 { return }
+        spans[span].partition = partition
+        spans[span].offset = offset
+        spans[span].index = UInt32(index)
+    }
+
+    /// A span has come into the log that its producer writes to.
+    mutating func produced(_ span: Int, in partition: PartitionID, at offset: Int64, index: Int, streamTime: Int64) {
+        spans[span].source = ProducedSpan.Place(
+            partition: partition, offset: offset, index: UInt32(index), streamTime: streamTime)
+    }
+
+    mutating func cut(_ span: Int) { spans[span].isCut = true }
 }

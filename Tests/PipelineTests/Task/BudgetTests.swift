@@ -34,6 +34,7 @@ struct BudgetTests {
             state.withLock { $0.paused.append(isPaused) }
         }
         func fenced(_ partitions: [PartitionID]) {}
+        func dataLoss(_ partition: PartitionID, from: Int64, to: Int64, explanation: String) {}
         func failed(_ error: any Error) { state.withLock { $0.failures.append(String(describing: error)) } }
         func log(_ message: String) {}
     }

@@ -3,6 +3,7 @@ import Pipeline
 import Storage
 import Synchronization
 import TraceModel
+import TraceSimulation
 
 @testable import Pipeline
 @testable import Sampling
@@ -123,17 +124,6 @@ final class SimulatedWorker {
     private(set) var unpublished: CommitGroup?
 
     static let plan: PipelinePlan? = {
-        var registry = StageRegistry()
-        registry.register(TailSamplerStage.definition)
-        registry.register(
-            StageDefinition(
-                kind: "input", role: .source, summary: "", inputs: [],
-                outputs: [OutputPort("spans", .spans, summary: "")], options: [],
-                make: .source { _, _ in throw StageError("records are given by hand") }))
-        registry.register(
-            StageDefinition(
-                kind: "output", role: .sink, summary: "", inputs: [.traces], outputs: [], options: [],
-                make: .sink { _, _ in throw StageError("sinks are given by hand") }))
         let text = """
             pipeline: simulation
             stages:
@@ -145,7 +135,7 @@ final class SimulatedWorker {
                 policies: [{ name: half, type: probabilistic, probabilistic: { sampling_percentage: 50 } }]
               out: { kind: output, from: sample }
             """
-        return PipelinePlan.load(text: text, registry: registry, environment: [:]).plan
+        return try? SimulatedRegistry.load(text, SimulatedRegistry.make())
     }()
 
     init(incarnation: String, fileSystem: any FileSystem) throws {

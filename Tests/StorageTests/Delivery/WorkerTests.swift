@@ -1,6 +1,7 @@
 import Synchronization
 import Testing
 import TraceModel
+import TraceSimulation
 
 @testable import Pipeline
 @testable import Sampling
@@ -98,16 +99,6 @@ struct WorkerTests {
     }
 
     private static func plan(_ source: ManualSource, sink: @escaping @Sendable () -> any Sink) throws -> PipelinePlan {
-        var registry = StageRegistry()
-        registry.register(TailSamplerStage.definition)
-        registry.register(
-            StageDefinition(
-                kind: "input", role: .source, summary: "", inputs: [],
-                outputs: [OutputPort("spans", .spans, summary: "")], options: [], make: .source { _, _ in source }))
-        registry.register(
-            StageDefinition(
-                kind: "output", role: .sink, summary: "", inputs: [.traces], outputs: [], options: [],
-                make: .sink { _, _ in sink() }))
         let text = """
             pipeline: worker
             stages:
@@ -119,9 +110,7 @@ struct WorkerTests {
                 policies: [{ name: half, type: probabilistic, probabilistic: { sampling_percentage: 50 } }]
               out: { kind: output, from: sample }
             """
-        let (plan, diagnostics) = PipelinePlan.load(text: text, registry: registry, environment: [:])
-        guard let plan else { throw StageError(diagnostics.sorted.map(\.description).joined(separator: "\n")) }
-        return plan
+        return try SimulatedRegistry.load(text, SimulatedRegistry.make(source: { source }, sink: sink))
     }
 
     private static func wait(until condition: () -> Bool) throws {

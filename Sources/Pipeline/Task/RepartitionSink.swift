@@ -1,5 +1,3 @@
-import Kafka
-import Pipeline
 import Synchronization
 import TraceModel
 
@@ -8,7 +6,7 @@ import TraceModel
 /// The flush sends the records, waits until all are acknowledged, and only then sends the progress: a reader that sees it has
 /// seen everything before it. Offsets of the outer topic are committed after the flush. A crash between the two writes the
 /// records again: at least once.
-final class RepartitionSink: Sink {
+package final class RepartitionSink: Sink {
     private struct Entry {
         var traceID: TraceID
         var timestamp: Int64
@@ -16,7 +14,7 @@ final class RepartitionSink: Sink {
         var end: Int
     }
 
-    private let topic: InternalTopic
+    private let topic: any RepartitionTopic
     private let maximumRecordBytes: Int
     private var bytes: [UInt8] = []
     private var entries: [Entry] = []
@@ -29,14 +27,15 @@ final class RepartitionSink: Sink {
     /// Without news progress is told after this time, milliseconds: readers that have just started wait for it.
     private static let quietInterval: Int64 = 5000
 
-    init(topic: InternalTopic, maximumRecordBytes: Int) {
+    /// - Parameter maximumRecordBytes: spans of one trace and record that are larger are divided.
+    package init(topic: any RepartitionTopic, maximumRecordBytes: Int) {
         self.topic = topic
         self.maximumRecordBytes = maximumRecordBytes
     }
 
-    var spanGrouping: SpanGrouping { .trace(maximumBytes: maximumRecordBytes) }
+    package var spanGrouping: SpanGrouping { .trace(maximumBytes: maximumRecordBytes) }
 
-    func write(_ spans: SpanPayload) throws {
+    package func write(_ spans: SpanPayload) throws {
         try read(spans.partition.topic)
         bytes += spans.payload
         entries.append(Entry(traceID: spans.traceID, timestamp: spans.timestamp, end: bytes.count))
@@ -52,7 +51,7 @@ final class RepartitionSink: Sink {
         outerTopic = topic
     }
 
-    func note(_ progress: [TaskProgress], now: Int64) {
+    package func note(_ progress: [TaskProgress], now: Int64) {
         guard let first = progress.first, outerTopic.isEmpty || outerTopic == first.partition.topic else { return }
         outerTopic = first.partition.topic
         isProgressDue = !entries.isEmpty || lastProgressAt == .min || now - lastProgressAt >= Self.quietInterval
@@ -61,9 +60,9 @@ final class RepartitionSink: Sink {
     }
 
     /// Never 0 while progress is due, so that it is sealed.
-    var bufferedBytes: Int { bytes.count + entries.count * 32 + (isProgressDue ? 1 : 0) }
+    package var bufferedBytes: Int { bytes.count + entries.count * 32 + (isProgressDue ? 1 : 0) }
 
-    func seal() -> (any SinkFlush)? {
+    package func seal() -> (any SinkFlush)? {
         guard !entries.isEmpty || isProgressDue else { return nil }
         defer {
             bytes = []
@@ -77,7 +76,7 @@ final class RepartitionSink: Sink {
     }
 
     private final class Flush: SinkFlush {
-        private let topic: InternalTopic
+        private let topic: any RepartitionTopic
         private let outerTopic: String
         private let bytes: [UInt8]
         private let entries: [Entry]
@@ -86,7 +85,7 @@ final class RepartitionSink: Sink {
         private let isDone = Mutex(false)
 
         init(
-            topic: InternalTopic, outerTopic: String, bytes: [UInt8], entries: [Entry], progress: [TaskProgress],
+            topic: any RepartitionTopic, outerTopic: String, bytes: [UInt8], entries: [Entry], progress: [TaskProgress],
             at time: Int64
         ) {
             self.topic = topic
@@ -101,33 +100,39 @@ final class RepartitionSink: Sink {
             try isDone.withLock { isDone in
                 if isDone { return }
                 let counts = try topic.partitionCounts(outer: outerTopic)
-                try topic.send { producer in
-                    try sendRecords(producer)
-                    try producer.flush(timeoutMs: 60_000)
+                try topic.send { writer in
+                    #if TAILRACE_MUTATIONS
+                        if ProtocolMutation.active == .progressBeforeRecords { try sendProgress(writer, counts) }
+                        if ProtocolMutation.active == .repartitionedBeforeAcknowledged {
+                            return try sendRecords(writer)
+                        }
+                    #endif
+                    try sendRecords(writer)
+                    try writer.flush()
                     if progress.isEmpty { return }
-                    try sendProgress(producer, counts)
-                    try producer.flush(timeoutMs: 60_000)
+                    try sendProgress(writer, counts)
+                    try writer.flush()
                 }
                 isDone = true
             }
             return []
         }
 
-        private func sendRecords(_ producer: KafkaProducer) throws {
+        private func sendRecords(_ writer: any RepartitionWriter) throws {
             try bytes.withUnsafeBytes { bytes in
                 var start = 0
                 for entry in entries {
                     let key = Array(entry.traceID.hex.utf8)
                     let value = UnsafeRawBufferPointer(rebasing: bytes[start..<entry.end])
                     try key.withUnsafeBytes { key in
-                        try producer.send(topic: topic.name, key: key, value: value, timestampMs: entry.timestamp)
+                        try writer.send(partition: nil, key: key, value: value, timestamp: entry.timestamp)
                     }
                     start = entry.end
                 }
             }
         }
 
-        private func sendProgress(_ producer: KafkaProducer, _ counts: (outer: Int, inner: Int)) throws {
+        private func sendProgress(_ writer: any RepartitionWriter, _ counts: (outer: Int, inner: Int)) throws {
             let report = RepartitionProgress(
                 partitionCount: Int32(clamping: counts.outer), reportedAt: time,
                 partitions: progress.map { task in
@@ -136,80 +141,13 @@ final class RepartitionSink: Sink {
                         isAtEnd: task.isAtEnd)
                 })
             // The wall clock as timestamp: a log that is kept by time then keeps records of an old backlog as long as others.
-            for partition in 0..<Int32(clamping: counts.inner) {
-                try producer.send(
-                    topic: topic.name, partition: partition, key: RepartitionProgress.key, value: report.encoded(),
-                    timestampMs: time)
+            try RepartitionProgress.key.withUnsafeBytes { key in
+                try report.encoded().withUnsafeBytes { value in
+                    for partition in 0..<Int32(clamping: counts.inner) {
+                        try writer.send(partition: partition, key: key, value: value, timestamp: time)
+                    }
+                }
             }
-        }
-    }
-}
-
-/// The internal topic of a repartition: made where it is missing, with as many partitions as the outer one.
-///
-/// One per sink, used by its writer thread.
-final class InternalTopic: Sendable {
-    private struct State {
-        var producer: KafkaProducer?
-        var counts: (outer: Int, inner: Int)?
-        /// Monotonic milliseconds.
-        var countedAt: Int64 = 0
-    }
-
-    let name: String
-    private let configuration: KafkaProducer.Configuration
-    private let state = Mutex(State())
-    /// Partitions may be added while a worker runs.
-    private static let countInterval: Int64 = 30_000
-
-    init(name: String, configuration: KafkaProducer.Configuration) {
-        self.name = name
-        self.configuration = configuration
-    }
-
-    /// The partitions of both topics; asks the brokers, at most every half minute.
-    func partitionCounts(outer: String) throws -> (outer: Int, inner: Int) {
-        try state.withLock { state in
-            let now = WallClock.monotonic()
-            if let counts = state.counts, now - state.countedAt < Self.countInterval { return counts }
-            let admin = try KafkaAdmin(configuration.client)
-            let outerCount = try admin.topic(outer).partitionCount
-            let counts = (outer: outerCount, inner: try makeIfMissing(admin, partitions: outerCount))
-            state.counts = counts
-            state.countedAt = now
-            return counts
-        }
-    }
-
-    private func makeIfMissing(_ admin: KafkaAdmin, partitions: Int) throws -> Int {
-        do {
-            return try admin.topic(name).partitionCount
-        } catch let error where error.code == .unknownTopic {
-            // The producers' timestamps are what windows close on, whatever the brokers' default is; and what the outer topic
-            // takes must fit. -1: as many copies as the brokers make by default.
-            try admin.createTopicIfMissing(
-                name, partitions: partitions, replication: -1,
-                config: [
-                    ("message.timestamp.type", "CreateTime"),
-                    ("max.message.bytes", String(configuration.maxMessageBytes)),
-                ])
-            return try admin.topic(name).partitionCount
-        }
-    }
-
-    /// Runs `body` with the producer; one that can send no more is replaced for the next attempt.
-    func send(_ body: (KafkaProducer) throws -> Void) throws {
-        let producer = try state.withLock { state in
-            if let producer = state.producer { return producer }
-            let producer = try KafkaProducer(configuration)
-            state.producer = producer
-            return producer
-        }
-        do {
-            try body(producer)
-        } catch let error as KafkaError where error.isFatal {
-            state.withLock { $0.producer = nil }
-            throw error
         }
     }
 }
