@@ -116,7 +116,7 @@ extension BuiltInPolicies {
                 let keys = Int(clamping: settings.integer("MaxKeys") ?? 500)
                 return DynamicPolicy(
                     name: name, DynamicSampler(algorithm(settings), maximumKeys: keys == 0 ? 500 : keys),
-                    fields: settings.strings("FieldList").map { DynamicPolicy.Field($0) },
+                    fields: settings.strings("FieldList").map { RefineryField($0) },
                     usesTraceLength: settings.boolean("UseTraceLength") ?? false)
             })
     }
