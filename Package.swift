@@ -59,6 +59,8 @@ let package = Package(
         // Estimates with error bars from sampled traces: arithmetic only, for queries, the command line and the workbench.
         .target(name: "Estimation"),
         .target(name: "Workbench", dependencies: ["TraceModel", "OTLP", "Pipeline", "Sampling", "Estimation"]),
+        // Foreign configuration files (OpenTelemetry Collector, Refinery) as pipeline files: texts only.
+        .target(name: "Import", dependencies: ["Pipeline", "Sampling", "Scrubbing", "Patterns", "Spelling"]),
         .target(
             name: "Server",
             dependencies: [
@@ -76,7 +78,7 @@ let package = Package(
         .executableTarget(
             name: "TailraceCLI",
             dependencies: [
-                "Sampling", "Workbench", "Estimation",
+                "Sampling", "Workbench", "Estimation", "Import",
                 "Tailrace", "TraceModel", "OTLP", "Kafka", "Pipeline", "Storage", "Query", "Server", "DemoTraffic",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -128,6 +130,8 @@ let package = Package(
         .testTarget(
             name: "WorkbenchTests",
             dependencies: ["Workbench", "Estimation", "Sampling", "Pipeline", "OTLP", "TraceModel"]),
+        .testTarget(
+            name: "ImportTests", dependencies: ["Import", "Pipeline", "Sampling", "Tailrace", "OTLP", "TraceModel"]),
         .testTarget(name: "EstimationTests", dependencies: ["Estimation"]),
         .testTarget(
             name: "ScrubbingTests",

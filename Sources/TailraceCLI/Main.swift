@@ -49,6 +49,6 @@ struct TailraceCommand: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, RunCommand.self, ServeCommand.self, ValidateCommand.self, GraphCommand.self,
             DecideCommand.self, SimulateCommand.self, ReplayCommand.self, GenerateCommand.self, TraceCommand.self,
-            SearchCommand.self, ExplainCommand.self, DeadLetterCommand.self, StoreCommand.self,
+            SearchCommand.self, ExplainCommand.self, DeadLetterCommand.self, StoreCommand.self, ImportCommand.self,
         ])
 }

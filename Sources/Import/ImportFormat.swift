@@ -1,0 +1,25 @@
+package import Pipeline
+
+/// The kinds of files that `tailrace import` reads.
+package enum ImportFormat: String, CaseIterable, Sendable {
+    /// A configuration of the OpenTelemetry Collector.
+    case collector = "otelcol"
+    /// The sampling rules of Honeycomb's Refinery.
+    case refineryRules = "refinery-rules"
+
+    /// What a file is, by its top-level keys; nil where they are of neither kind.
+    package static func detect(_ root: ConfigValue) -> ImportFormat? {
+        let keys = Set(root.entries.map(\.key))
+        if keys.contains("RulesVersion") || keys.contains("Samplers") { return .refineryRules }
+        let sections: Set = ["receivers", "processors", "exporters", "connectors", "service", "extensions"]
+        return keys.isDisjoint(with: sections) ? nil : .collector
+    }
+
+    /// In words, for messages.
+    package var title: String {
+        switch self {
+        case .collector: "an OpenTelemetry Collector configuration"
+        case .refineryRules: "Refinery sampling rules"
+        }
+    }
+}
