@@ -40,7 +40,7 @@ enum RefineryRuleParser {
         guard let sampler = rule["Sampler"] else {
             if !isDrop, rate == 0 {
                 diagnostics.warning(
-                    "\(place) has neither SampleRate nor Sampler nor Drop: it keeps nothing, as in Refinery",
+                    "\(place) has no SampleRate above 0, no Sampler and no Drop: it keeps nothing, as in Refinery",
                     at: rule.location)
             }
             return
