@@ -67,11 +67,11 @@ struct RecordedTests {
         let traffic = try RecordedSimulation(path: path, tick: 1000, speed: 360)
         let ten = Self.run(traffic, share: 0.10)
         print("10 %: \(ten)")
-        #expect(ten.shapes >= 0.9)
-        #expect(ten.cost <= 0.105)
+        #expect(ten.shapes == 1)
+        #expect(ten.cost <= 0.101)
         let little = Self.run(traffic, share: 0.025)
         print("2.5 %: \(little)")
-        #expect(little.cost <= 0.0275)
-        #expect(little.errors >= 0.4 * little.possible)
+        #expect(little.cost <= 0.02525)
+        #expect(little.errors >= 0.71)
     }
 }

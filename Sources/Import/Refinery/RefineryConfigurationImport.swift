@@ -28,10 +28,10 @@ enum RefineryConfigurationImport {
         "GRPCServerParameters": "spans come from Kafka: a Collector listens for them",
         "AccessKeys": "keys are checked where spans are received: in the Collector that writes the topic",
         "RefineryTelemetry":
-            "kept spans have ot=th, and roots tailrace.policy with the policy and rule (annotate: true); "
-            + "`tailrace explain` says more of every decision",
+            "kept spans have ot=th, and roots tailrace.policy (annotate: true); the rule is in the decision's reason: "
+            + "`tailrace explain`, `tailrace decide`",
         "Debugging":
-            "for a dry run compare on recorded spans: `tailrace compare`; `tailrace decide` shows what rules do",
+            "try rules on recorded spans first: `tailrace decide` shows what they do",
         "Logger": "logs go to stderr", "HoneycombLogger": "logs go to stderr", "StdoutLogger": "logs go to stderr",
         "PrometheusMetrics": "metrics are at /metrics of the listening address: docs/metrics.md",
         "LegacyMetrics": "metrics are at /metrics of the listening address, for Prometheus",
@@ -97,7 +97,7 @@ enum RefineryConfigurationImport {
             note(
                 .attention, "Debugging.DryRun",
                 "is on in Refinery: here the rules decide. Try them first: `tailrace decide "
-                    + "FILE --spans RECORDING`",
+                    + "FILE --input RECORDING`",
                 configuration["Debugging"]?["DryRun"]?.location ?? configuration.location)
         }
         for entry in configuration.entries where !["Traces", "Collection", "SampleCache"].contains(entry.key) {

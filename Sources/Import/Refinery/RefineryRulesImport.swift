@@ -49,7 +49,7 @@ enum RefineryRulesImport {
             header: [
                 "Imported from Refinery's rules \(document.file).", "",
                 "docs/coming-from-refinery.md says what Refinery's fields and samplers mean here. Check with",
-                "  tailrace validate FILE        what it would do with recorded spans: tailrace decide FILE --spans RECORDING",
+                "  tailrace validate FILE        what it would do with recorded spans: tailrace decide FILE --input RECORDING",
             ] + translator.header,
             stages: RefineryPipeline.stages(
                 options: options, policies: [policy], window: RefineryPipeline.Window(),

@@ -120,7 +120,7 @@ struct RefineryTranslator {
             let endsWithAll = elements.contains { $0["Conditions"]?.elements.isEmpty ?? true }
             if !endsWithAll, !isDefault { rules.append(keepAll) }
             if let first = rules.first {
-                rules[0].comments = ["", "Samplers.\(target.key)"] + first.comments
+                rules[0].comments = ["Samplers.\(target.key)"] + first.comments
             }
             return rules
         }
@@ -130,7 +130,7 @@ struct RefineryTranslator {
                 .map(
                     [DraftEntry("Name", .text(target.key))] + conditionEntries(condition)
                         + [DraftEntry("Sampler", .map([DraftEntry(type, .map(entries))]))]),
-                comments: ["", "Samplers.\(target.key)"] + comments)
+                comments: ["Samplers.\(target.key)"] + comments)
         ]
     }
 
