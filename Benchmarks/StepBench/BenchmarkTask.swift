@@ -12,18 +12,18 @@ enum BenchmarkTask {
     private static func pipeline(window: String, horizon: String, policies: String) -> String {
         let list = policies.split(separator: "\n").map { "      \($0)" }.joined(separator: "\n")
         return """
-        pipeline: bench
-        stages:
-          spans: { kind: kafka, topic: spans }
-          sample:
-            kind: tail_sampler
-            from: spans
-            window: \(window)
-            decision_horizon: \(horizon)
-            policies:
-        \(list)
-          out: { kind: discard, from: sample }
-        """
+            pipeline: bench
+            stages:
+              spans: { kind: kafka, topic: spans }
+              sample:
+                kind: tail_sampler
+                from: spans
+                window: \(window)
+                decision_horizon: \(horizon)
+                policies:
+            \(list)
+              out: { kind: discard, from: sample }
+            """
     }
 
     static func makeTask(

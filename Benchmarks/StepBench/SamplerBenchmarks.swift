@@ -121,7 +121,8 @@ enum SamplerBenchmarks {
 
     /// CPU time per trace of scan, window, decision and assembly of what is kept. Every trace is one record.
     private static func task(_ policy: String) throws -> Double {
-        let task = try BenchmarkTask.makeTask(window: "{ max: 2s, settle: 1s, idle: 2s, max_bytes: 64GiB }", policies: policy)
+        let task = try BenchmarkTask.makeTask(
+            window: "{ max: 2s, settle: 1s, idle: 2s, max_bytes: 64GiB }", policies: policy)
         var payload = template()
         let traceIDs = occurrences(of: marker(0xEE), in: payload)
         let routes = occurrences(of: Array("/route/00000".utf8), in: payload)
