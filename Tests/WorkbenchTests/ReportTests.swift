@@ -16,7 +16,9 @@ struct ReportTests {
         let budget = try #require(simulation.outcomes.first { $0.name == "budget" })
         #expect(budget.largestError(over: 10, rate: 500, offered: simulation.offered) <= 0.01)
         #expect(budget.peak(rate: 500) <= 1.05)
-        #expect(budget.errorRecall == 1)
+        // All errors only while they cost at most 80 % of what coverage leaves: at 10x they are half of the budget, and in the
+        // first tick of a coverage window the other half covers.
+        #expect(budget.errorRecall > 0.99)
         #expect(budget.keyCoverage == 1)
         #expect(abs(budget.countBias(traces: simulation.traceCount)) < 0.1)
         let refinery = try #require(simulation.outcomes.first { $0.name == "ema_throughput" })
