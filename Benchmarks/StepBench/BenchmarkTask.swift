@@ -3,27 +3,34 @@ import Tailrace
 
 /// A task of the usual policies, fed by hand.
 enum BenchmarkTask {
-    private static func pipeline(window: String, horizon: String) -> String {
+    private static let usualPolicies = """
+        - { name: errors, type: status_code, status_code: { status_codes: [ERROR] } }
+        - { name: slow, type: latency, latency: { threshold_ms: 60000 } }
+        - { name: rest, type: probabilistic, probabilistic: { sampling_percentage: 1 } }
         """
-        pipeline: bench
-        stages:
-          spans: { kind: kafka, topic: spans }
-          sample:
-            kind: tail_sampler
-            from: spans
-            window: \(window)
-            decision_horizon: \(horizon)
-            policies:
-              - { name: errors, type: status_code, status_code: { status_codes: [ERROR] } }
-              - { name: slow, type: latency, latency: { threshold_ms: 60000 } }
-              - { name: rest, type: probabilistic, probabilistic: { sampling_percentage: 1 } }
-          out: { kind: discard, from: sample }
-        """
+
+    private static func pipeline(window: String, horizon: String, policies: String) -> String {
+        let list = policies.split(separator: "\n").map { "      \($0)" }.joined(separator: "\n")
+        return """
+            pipeline: bench
+            stages:
+              spans: { kind: kafka, topic: spans }
+              sample:
+                kind: tail_sampler
+                from: spans
+                window: \(window)
+                decision_horizon: \(horizon)
+                policies:
+            \(list)
+              out: { kind: discard, from: sample }
+            """
     }
 
-    static func makeTask(window: String = "{ max_bytes: 64GiB }", horizon: String = "1h") throws -> PartitionTask {
+    static func makeTask(
+        window: String = "{ max_bytes: 64GiB }", horizon: String = "1h", policies: String = usualPolicies
+    ) throws -> PartitionTask {
         let (plan, diagnostics) = PipelinePlan.load(
-            text: pipeline(window: window, horizon: horizon), registry: .builtIn, environment: [:])
+            text: pipeline(window: window, horizon: horizon, policies: policies), registry: .builtIn, environment: [:])
         guard let plan else { throw StageError(diagnostics.rendered()) }
         let environment = StageEnvironment(
             workingDirectory: ".", storeDirectory: "", incarnation: "bench", pipelineName: "bench")
@@ -41,6 +48,7 @@ enum BenchmarkTask {
         func seal() -> (any SinkFlush)? { nil }
     }
 
+    /// - Parameter payload: borrowed until the call returns.
     static func feed(_ task: PartitionTask, _ payload: [UInt8], offset: Int64, time: Int64) {
         payload.withUnsafeBytes {
             task.process(

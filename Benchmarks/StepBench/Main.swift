@@ -13,6 +13,7 @@ struct Main {
         case "window" where arguments.count == 4:
             let options = Array(arguments.dropFirst())
             try SpillBenchmarks.run(buffer: options[0], directory: options[1], minutes: Int(options[2]) ?? 7)
+        case "samplers": try SamplerBenchmarks.run()
         case "traceql": try TraceQLBenchmarks.run()
         case "produce" where (4...5).contains(arguments.count):
             try KafkaBenchmarks.produce(Array(arguments.dropFirst()))
@@ -22,7 +23,7 @@ struct Main {
             print(
                 """
                 usage: StepBench produce BROKERS TOPIC SPANS [PER-SECOND] | drain BROKERS TOPIC | watch PORT SPANS
-                       StepBench traceql | decisions | restore DIRECTORY DECISIONS | window memory-or-disk DIRECTORY MINUTES
+                       StepBench samplers | traceql | decisions | restore DIRECTORY DECISIONS | window memory-or-disk DIRECTORY MINUTES
                 """)
             exit(2)
         }

@@ -19,6 +19,8 @@ package struct ImportOptions: Sendable {
     package var brokers = "localhost:9092"
     /// The topic of spans where the input names none.
     package var topic = "otlp_spans"
+    /// What the keys of Refinery's `Samplers` are.
+    package var refineryTargets = RefineryTarget.environment
 
     package init() {}
 }
@@ -36,9 +38,9 @@ package enum PipelineImport {
         case .collector:
             return CollectorImport.read(document, options: options)
         case .refineryRules:
-            var diagnostics = document.diagnostics
-            diagnostics.error("Refinery's rules cannot be imported yet", at: document.start)
-            return (nil, diagnostics)
+            return RefineryRulesImport.read(document, options: options)
+        case .refineryConfiguration:
+            return RefineryConfigurationImport.read(document, options: options)
         }
     }
 

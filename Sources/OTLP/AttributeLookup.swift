@@ -58,6 +58,14 @@ public enum AttributeLookup {
         } catch {}
     }
 
+    /// The value in an `AnyValue` message; malformed bytes count as empty.
+    package static func value(ofMessage message: UnsafeRawBufferPointer) -> RawAttributeValue {
+        guard let start = message.baseAddress else { return .empty }
+        let range = ByteRange(offset: 0, length: message.count)
+        let reader = WireReader(base: start.assumingMemoryBound(to: UInt8.self), range: range)
+        do { return try anyValue(reader, range, message) } catch { return .empty }
+    }
+
     private static func keyValue(
         _ reader: WireReader, _ bytes: UnsafeRawBufferPointer
     ) throws(ScanError) -> (UnsafeRawBufferPointer, RawAttributeValue) {

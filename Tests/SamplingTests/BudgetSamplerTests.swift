@@ -115,7 +115,7 @@ struct BudgetSamplerTests {
         }
         #expect(kept[0] == 0)
         #expect(kept[1] == offered[1])
-        #expect(abs(teamCost / 30 - 100) < 5)
+        #expect(abs(teamCost / 30 - 100) <= 1, "\(teamCost / 30)")
         let plain = Double(kept[5]) / Double(offered[5])
         let heavier = Double(kept[3]) / Double(offered[3])
         #expect(heavier / plain > 4 && heavier / plain < 6)
@@ -149,7 +149,7 @@ struct BudgetSamplerTests {
         }
         #expect(abs(estimate - giants) < 3 * variance.squareRoot())
         #expect(sampler.counters.oversizeKept > 30)
-        #expect(abs(kept / (500 * Double(ticks)) - 1) < 0.02)
+        #expect(abs(kept / (500 * Double(ticks)) - 1) <= 0.01, "\(kept / (500 * Double(ticks)))")
     }
 
     @Test("with a budget of less than a trace per tick the budget is still used and held", arguments: [1, 2])
@@ -166,7 +166,9 @@ struct BudgetSamplerTests {
                 estimate += decision.weight
             }
         }
-        #expect(abs(kept / 10_000 - 1) < 0.05)
+        // Every trace is larger than a tick's budget and decided by itself, so the end finds a debt: at most 300 s of budget
+        // (`BudgetAccount.debtTime`), here 6 %. Specification section 2 promises one trace and `carry`; that needs traces that fit.
+        #expect(abs(kept / 10_000 - 1) < 0.05, "\(kept / 10_000)")
         #expect(abs(estimate / 25_000 - 1) < 0.15)
     }
 
@@ -194,8 +196,10 @@ struct BudgetSamplerTests {
             keptBySecond.append(kept)
         }
         let late = keptBySecond[20...].reduce(0, +) / 40
-        #expect(abs(late / 1000 - 1) < 0.1, "\(late) per second")
-        #expect(keptBySecond[12...].allSatisfy { $0 < 1600 })
+        #expect(abs(late / 1000 - 1) <= 0.01, "\(late) per second")
+        #expect(keptBySecond.allSatisfy { $0 <= 1050 }, "\(keptBySecond)")
+        // What a second is offered is a moving average of five seconds, which has to follow the change to early decisions.
+        #expect(keptBySecond[20...].allSatisfy { abs($0 / 1000 - 1) <= 0.05 }, "\(keptBySecond)")
         #expect(abs(estimate / offered - 1) < 0.05)
     }
 
@@ -211,7 +215,7 @@ struct BudgetSamplerTests {
             sampler.chargeLate(cost: 100)
             kept += 100
         }
-        #expect(abs(kept / 60_000 - 1) < 0.01)
+        #expect(abs(kept / 60_000 - 1) <= 0.01)
     }
 
     @Test("what samplers upstream left out is counted, and thresholds only grow", arguments: [1, 2])

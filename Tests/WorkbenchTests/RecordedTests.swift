@@ -67,11 +67,17 @@ struct RecordedTests {
         let traffic = try RecordedSimulation(path: path, tick: 1000, speed: 360)
         let ten = Self.run(traffic, share: 0.10)
         print("10 %: \(ten)")
+        withKnownIssue("specification section 7 wants every shape at 10 %: 78 of 84 are kept") {
+            #expect(ten.shapes == 1)
+        }
         #expect(ten.shapes >= 0.9)
-        #expect(ten.cost <= 0.105)
+        #expect(ten.cost <= 0.101)
         let little = Self.run(traffic, share: 0.025)
         print("2.5 %: \(little)")
-        #expect(little.cost <= 0.0275)
+        #expect(little.cost <= 0.02525)
+        withKnownIssue("wants 71 % of the error traces at 2.5 %; kept whole, only `possible` of them cost so little") {
+            #expect(little.errors >= 0.71)
+        }
         #expect(little.errors >= 0.4 * little.possible)
     }
 }

@@ -113,6 +113,13 @@ package struct JSONReader {
         return true
     }
 
+    /// Whether the last key has these bytes.
+    package func keyIs(bytes: some Sequence<UInt8>) -> Bool {
+        unescapedKey.isEmpty
+            ? UnsafeBufferPointer(start: base + keyStart, count: keyEnd &- keyStart).elementsEqual(bytes)
+            : unescapedKey.elementsEqual(bytes)
+    }
+
     /// Whether the last key is the lowerCamelCase or the snake_case name of a field; proto3 JSON accepts both.
     @inline(__always)
     package func keyIs(_ name: StaticString, _ alternative: StaticString) -> Bool {

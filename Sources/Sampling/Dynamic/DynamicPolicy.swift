@@ -6,27 +6,27 @@ import TraceModel
 /// sample rate of its key says, by the trace's own 56 random bits.
 public final class DynamicPolicy: StatefulPolicy {
     public let name: String
-    private let fields: [Field]
+    private let reader: RefineryReader
+    private let fields: [(slot: Int, isOfRoot: Bool)]
+    private let readsRoot: Bool
     private let usesTraceLength: Bool
     private var sampler: DynamicSampler
     private var clock = StreamClock()
+    /// Per field the distinct values of the trace, as hashes of their text. Reused from trace to trace.
+    private var values: [[UInt64]]
 
-    /// A field of Refinery's `FieldList`: an attribute of any span, or with `root.` of the root span only.
-    struct Field: Sendable {
-        var key: [UInt8]
-        var isOfRoot: Bool
+    /// Refinery stops to collect values at so many.
+    private static let maximumValues = 100
 
-        init(_ text: String) {
-            isOfRoot = text.hasPrefix("root.")
-            key = Array((isOfRoot ? String(text.dropFirst(5)) : text).utf8)
-        }
-    }
-
-    init(name: String, _ sampler: DynamicSampler, fields: [Field], usesTraceLength: Bool) {
+    init(name: String, _ sampler: DynamicSampler, fields: [RefineryField], usesTraceLength: Bool) {
         self.name = name
         self.sampler = sampler
-        self.fields = fields
         self.usesTraceLength = usesTraceLength
+        let reader = RefineryReader(fields.map(\.name))
+        self.reader = reader
+        self.fields = fields.compactMap { field in reader.slot(of: field.name).map { ($0, field.isOfRoot) } }
+        readsRoot = fields.contains(where: \.isOfRoot)
+        values = Array(repeating: [], count: self.fields.count)
     }
 
     public var needsWholeTrace: Bool { true }
@@ -34,8 +34,8 @@ public final class DynamicPolicy: StatefulPolicy {
 
     public func vote(on trace: TraceEvidence, matched: ConditionBits) -> SamplingVote {
         _ = clock.advance(to: trace.decidedAt)
-        let rate = sampler.rate(of: key(of: trace), count: Double(trace.spanCount), at: clock.now)
-        return Self.vote(on: trace, rate: rate)
+        let (key, count) = keyAndCount(of: trace)
+        return Self.vote(on: trace, rate: sampler.rate(of: key, count: Double(count), at: clock.now))
     }
 
     /// Keeps one trace in `rate` of those that come here.
@@ -46,49 +46,43 @@ public final class DynamicPolicy: StatefulPolicy {
             ? .keep(probability: probability) : .pass(probability: probability)
     }
 
-    /// As Refinery: the distinct values of each field over all spans of the trace, whatever their order.
-    private func key(of trace: TraceEvidence) -> UInt64 {
-        var key: UInt64 = usesTraceLength ? UInt64(trace.spanCount) &* 0x9e37_79b9_7f4a_7c15 : 0
-        for (index, field) in fields.enumerated() {
-            var values: Set<UInt64> = []
-            if field.isOfRoot {
-                if trace.hasRoot, let root = trace.spans.root, let value = Self.value(of: field.key, root) {
-                    values.insert(value)
-                }
-            } else {
-                trace.spans.visit { span in
-                    if let value = Self.value(of: field.key, span) { values.insert(value) }
-                    // Refinery too stops at a hundred distinct values.
-                    return values.count < 100
-                }
+    /// As Refinery: the distinct values of each field over all spans, span events and links of the trace, whatever their order;
+    /// and how many of those the trace has.
+    private func keyAndCount(of trace: TraceEvidence) -> (key: UInt64, count: Int64) {
+        for index in values.indices { values[index].removeAll(keepingCapacity: true) }
+        reader.beginTrace()
+        let counts = reader.needsCounts ? reader.count(trace.spans) : .init()
+        if readsRoot, trace.hasRoot, let root = trace.spans.root {
+            reader.read(root, counts: counts)
+            for (index, field) in fields.enumerated() where field.isOfRoot { _ = collect(index, field.slot) }
+        }
+        var count: Int64 = 0
+        var distinct = 0
+        reader.visit(trace.spans, counts: counts) {
+            count &+= 1
+            for (index, field) in fields.enumerated() where !field.isOfRoot && distinct < Self.maximumValues {
+                if collect(index, field.slot) { distinct += 1 }
             }
+            return true
+        }
+        var key: UInt64 = usesTraceLength ? UInt64(count) &* 0x9e37_79b9_7f4a_7c15 : 0
+        for index in values.indices {
+            values[index].sort()
             key = key &* 31 &+ UInt64(index)
-            for value in values.sorted() { key = (key ^ value) &* 0xd6e8_feb8_6659_fd93 }
+            for value in values[index] { key = (key ^ value) &* 0xd6e8_feb8_6659_fd93 }
         }
-        return key
+        return (key, count)
     }
 
-    private static let nameKey = Array("name".utf8)
-
-    private static func value(of key: [UInt8], _ span: TraceSpan) -> UInt64? {
-        // Refinery knows a span's name as an attribute.
-        if key == nameKey { return hash(SpanFields(span.span).name, seed: 1) }
-        let value =
-            AttributeLookup.value(of: key, in: span.span, .span)
-            ?? AttributeLookup.value(of: key, in: span.resource, .resource)
-        switch value {
-        case .string(let bytes): return hash(bytes, seed: 2)
-        case .bytes(let bytes), .composite(let bytes): return hash(bytes, seed: 3)
-        case .int(let number): return UInt64(bitPattern: number) &* 0x9e37_79b9_7f4a_7c15 &+ 4
-        case .double(let number): return number.bitPattern &* 0x9e37_79b9_7f4a_7c15 &+ 5
-        case .bool(let flag): return flag ? 7 : 6
-        case .empty, nil: return nil
-        }
-    }
-
-    private static func hash(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
-        guard let start = bytes.baseAddress else { return seed }
-        return XXH3_64bits_withSeed(start, bytes.count, seed)
+    /// Whether the value that was read is a new one of the field.
+    private func collect(_ index: Int, _ slot: Int) -> Bool {
+        let value = reader.values[slot]
+        guard value.exists else { return false }
+        // Refinery compares the texts: the number 200 and the text "200" are the same.
+        let hash = value.withText { text in text.baseAddress.map { XXH3_64bits($0, text.count) } ?? 1 }
+        if values[index].contains(hash) { return false }
+        values[index].append(hash)
+        return true
     }
 
     public func encodeState(into encoder: inout StateEncoder) {

@@ -86,6 +86,7 @@ package struct DynamicSampler {
         var left = 64
         while time >= nextUpdate, left > 0 {
             update(at: nextUpdate)
+            completedIntervals &+= 1
             nextUpdate &+= interval
             left -= 1
         }
@@ -155,7 +156,6 @@ package struct DynamicSampler {
         if averages.count > maximumKeys { foldSmallAverages() }
         counts.removeAll(keepingCapacity: true)
         burstThreshold = moving.burstMultiple * averages.values.reduce(0) { $0 + max(1, $1) }
-        completedIntervals += 1
         hasRates = true
         return true
     }
@@ -193,10 +193,10 @@ package struct DynamicSampler {
         return rates
     }
 
-    /// Every key may have the same part of the goal.
+    /// Every key may have the same part of the goal, and at least one event.
     static func equal(_ counts: [UInt64: Double], goal: Double) -> [UInt64: Double] {
         guard !counts.isEmpty else { return [:] }
-        let part = max(1e-9, goal / Double(counts.count))
+        let part = max(1, goal / Double(counts.count))
         return counts.mapValues { max(1, $0 / part) }
     }
 }

@@ -11,21 +11,10 @@ final class ConditionTable {
     /// 64-bit words that a trace needs beyond the first.
     let extraWords: Int
 
-    /// One attribute key that some condition asks for.
-    private struct Key {
-        /// The first eight bytes, filled up with zeros: most keys differ there.
-        var prefix: UInt64
-        var bytes: [UInt8]
-        /// Positions in `attributeConditions`.
-        var conditions: Range<Int>
-    }
-
-    /// Sorted by length, then key.
-    private var keys: [Key] = []
-    /// Keys of length `n` are `keys[starts[n]..<starts[n + 1]]`; longer ones are under 64.
-    private var starts = [Int](repeating: 0, count: 66)
-    /// Bit `n`: some key has length `n` (63: 63 bytes or more).
-    private var lengths: UInt64 = 0
+    /// The attribute keys that some condition asks for.
+    private let keys: AttributeKeyIndex
+    /// Per key the positions in `attributeConditions`.
+    private var conditionsOfKey: [Range<Int>] = []
     private var attributeConditions: [(bit: Int, condition: AttributeCondition)] = []
     private var otherConditions: [(bit: Int, condition: any SpanCondition)] = []
     /// Conditions 0 to 63 that are attribute conditions; those beyond are counted apart.
@@ -52,20 +41,12 @@ final class ConditionTable {
                 otherConditions.append((bit, condition))
             }
         }
-        let sorted = byKey.keys.sorted {
-            $0.count == $1.count ? $0.lexicographicallyPrecedes($1) : $0.count < $1.count
-        }
-        for bytes in sorted {
+        keys = AttributeKeyIndex(byKey.keys)
+        for key in keys.keys {
             let first = attributeConditions.count
-            attributeConditions += byKey[bytes] ?? []
-            let prefix = bytes.withUnsafeBytes { Self.prefix($0) }
-            keys.append(Key(prefix: prefix, bytes: bytes, conditions: first..<attributeConditions.count))
-            lengths |= 1 << UInt64(min(bytes.count, 63))
+            attributeConditions += byKey[key] ?? []
+            conditionsOfKey.append(first..<attributeConditions.count)
         }
-        for length in 0...64 {
-            starts[length + 1] = keys.firstIndex { $0.bytes.count > length } ?? keys.count
-        }
-        starts[65] = keys.count
     }
 
     /// Whether some span of the trace says how it was sampled before.
@@ -135,8 +116,8 @@ final class ConditionTable {
     }
 
     private func conditions(for key: UnsafeRawBufferPointer) -> ArraySlice<(bit: Int, condition: AttributeCondition)> {
-        guard let index = find(key) else { return [] }
-        return attributeConditions[keys[index].conditions]
+        guard let index = keys.find(key) else { return [] }
+        return attributeConditions[conditionsOfKey[index]]
     }
 
     /// One pass over the span's attributes.
@@ -162,7 +143,7 @@ final class ConditionTable {
                 if !inner.isAtEnd, reader.base[range.start] == 0x0a {
                     _ = try inner.tag()
                     let key = try inner.lengthDelimited()
-                    isCandidate = find(UnsafeRawBufferPointer(rebasing: record[key.start..<key.end])) != nil
+                    isCandidate = keys.find(UnsafeRawBufferPointer(rebasing: record[key.start..<key.end])) != nil
                 }
                 guard isCandidate else { continue }
                 test(UnsafeRawBufferPointer(rebasing: record[start..<range.end]), &low, high)
@@ -178,8 +159,8 @@ final class ConditionTable {
     ) {
         var met = low
         AttributeLookup.forEach(in: field, .span) { key, value in
-            guard let index = find(key) else { return true }
-            for position in keys[index].conditions {
+            guard let index = keys.find(key) else { return true }
+            for position in conditionsOfKey[index] {
                 let bit = attributeConditions[position].bit
                 if Self.isSet(bit, met, high) { continue }
                 if attributeConditions[position].condition.accepts(value, isResource: false) {
@@ -189,32 +170,6 @@ final class ConditionTable {
             return true
         }
         low = met
-    }
-
-    @inline(__always)
-    private func find(_ key: UnsafeRawBufferPointer) -> Int? {
-        let length = key.count
-        guard lengths &>> UInt64(min(length, 63)) & 1 != 0 else { return nil }
-        let prefix = Self.prefix(key)
-        let slot = min(length, 64)
-        for index in starts[slot]..<starts[slot &+ 1] where keys[index].prefix == prefix {
-            if length <= 8 { return index }
-            let isEqual = keys[index].bytes.withUnsafeBytes { StringTest.areEqual($0, key) }
-            if isEqual { return index }
-        }
-        return nil
-    }
-
-    /// The first eight bytes as a number, zeros where there are fewer.
-    @inline(__always)
-    private static func prefix(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-        guard let start = bytes.baseAddress else { return 0 }
-        if bytes.count >= 8 { return start.loadUnaligned(as: UInt64.self) }
-        var value: UInt64 = 0
-        for index in 0..<bytes.count {
-            value |= UInt64(start.load(fromByteOffset: index, as: UInt8.self)) &<< UInt64(8 &* index)
-        }
-        return value
     }
 
     @inline(__always)

@@ -25,6 +25,8 @@ final class PolicyList {
             case noneMatched
             case dropPolicy
             case limited
+            /// A rule was for it, and its sampling left it out.
+            case sampledOut
             case tooLarge
         }
     }
@@ -186,7 +188,7 @@ final class PolicyList {
                 notedPositions[batch].append(batchPosition)
             }
             if position < dropCount {
-                if vote == .drop { return conclude(.init(.dropPolicy, node), trace, matched) }
+                if vote == .drop { return conclude(.init(.dropPolicy, creditedIndex(node)), trace, matched) }
                 spared *= 1 - vote.probability
                 continue
             }
@@ -202,7 +204,11 @@ final class PolicyList {
             case .limited where !verdict.isKept && verdict.cause == .noneMatched:
                 verdict.cause = .limited
                 verdict.policyIndex = UInt16(truncatingIfNeeded: creditedIndex(node))
-            case .drop: return conclude(.init(.dropPolicy, node), trace, matched)
+            case .drop: return conclude(.init(.dropPolicy, creditedIndex(node)), trace, matched)
+            case .pass where !verdict.isKept && verdict.cause == .noneMatched:
+                guard let credited = (node.policy as? any CreditingPolicy)?.credited else { break }
+                verdict.cause = .sampledOut
+                verdict.policyIndex = UInt16(truncatingIfNeeded: credited.index)
             case .limited, .pass: break
             }
             if verdict.isKept, stopsAtFirstMatch { break }
@@ -258,7 +264,7 @@ final class PolicyList {
             let positions = notedPositions[batch]
             let isOpen = positions.map { position in
                 let verdict = verdicts[position]
-                return !verdict.isKept && (verdict.cause == .noneMatched || verdict.cause == .limited)
+                return !verdict.isKept && [.noneMatched, .limited, .sampledOut].contains(verdict.cause)
             }
             let decisions = policy.decideNoted(isOpen, at: time, isForced: isForced)
             var decided = decisions.makeIterator()
@@ -321,6 +327,7 @@ final class PolicyList {
         case .noneMatched: "no policy matched"
         case .dropPolicy: "policy \(policy) drops"
         case .limited: "policy \(policy) is over its limit"
+        case .sampledOut: "policy \(policy) samples and left it out"
         case .tooLarge: "trace is larger than maximum_trace_size_bytes"
         }
     }
@@ -406,15 +413,15 @@ extension PolicyList.Verdict {
         budget = decision
     }
 
-    fileprivate init(_ cause: Cause, _ node: PolicyNode) {
+    fileprivate init(_ cause: Cause, _ policyIndex: Int) {
         self.init(
-            isKept: false, policyIndex: UInt16(truncatingIfNeeded: node.index), probability: 0, ownProbability: 0,
+            isKept: false, policyIndex: UInt16(truncatingIfNeeded: policyIndex), probability: 0, ownProbability: 0,
             cause: cause)
     }
 }
 
 /// A policy that keeps by one of its sub-policies, and says by which.
 protocol CreditingPolicy: SamplingPolicy {
-    /// The sub-policy that the last `keep` or `limited` came from.
+    /// The sub-policy that the last vote came from, where it can be named; nil where none had a say.
     var credited: PolicyNode? { get }
 }

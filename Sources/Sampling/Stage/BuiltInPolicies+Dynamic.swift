@@ -42,14 +42,17 @@ extension BuiltInPolicies {
             goal: rateOption("GoalThroughputPerSec", required: true, "goal: spans per second"),
             more: [
                 StageOption("UpdateFrequency", .duration, default: "1s", summary: "how often rates are computed"),
-                StageOption("LookbackFrequency", .duration, default: "30s", summary: "length of the sliding window"),
+                StageOption(
+                    "LookbackFrequency", .duration,
+                    summary: "length of the sliding window; 30 times UpdateFrequency without it"),
                 StageOption("UseClusterSize", .boolean, default: "false", summary: "accepted; every task has the goal"),
             ],
             example: "GoalThroughputPerSec: 100, FieldList: [service.name]",
             algorithm: {
-                .windowed(
-                    goal: $0.number("GoalThroughputPerSec") ?? 100, update: $0.duration("UpdateFrequency") ?? 1000,
-                    lookback: $0.duration("LookbackFrequency") ?? 30_000)
+                let update = max(1, $0.duration("UpdateFrequency") ?? 1000)
+                // A whole number of updates.
+                let lookback = max(update, ($0.duration("LookbackFrequency") ?? update * 30) / update * update)
+                return .windowed(goal: $0.number("GoalThroughputPerSec") ?? 100, update: update, lookback: lookback)
             }),
         definition(
             "total_throughput", "TotalThroughputSampler",
@@ -73,7 +76,9 @@ extension BuiltInPolicies {
         StageOption("AdjustmentInterval", .duration, default: "15s", summary: "how often rates are computed"),
         StageOption("Weight", .number(0.001...0.999), default: "0.5", summary: "weight of the newest interval"),
         StageOption("AgeOutValue", .number(0...1e9), summary: "averages below it are forgotten; by default Weight"),
-        StageOption("BurstMultiple", .number(0...1e9), default: "2", summary: "what is a burst; 0 turns detection off"),
+        StageOption(
+            "BurstMultiple", .number(-1e9...1e9), default: "2",
+            summary: "what is a burst; negative turns detection off, 0 means 2"),
         StageOption(
             "BurstDetectionDelay", .integer(0...1_000_000), default: "3", summary: "intervals before it counts"),
     ]
@@ -83,7 +88,8 @@ extension BuiltInPolicies {
         moving.interval = settings.duration("AdjustmentInterval") ?? 15_000
         moving.weight = settings.number("Weight") ?? 0.5
         moving.ageOut = settings.number("AgeOutValue") ?? moving.weight
-        moving.burstMultiple = settings.number("BurstMultiple") ?? 2
+        let multiple = settings.number("BurstMultiple") ?? 2
+        moving.burstMultiple = multiple == 0 ? 2 : max(0, multiple)
         moving.burstDelay = Int(clamping: settings.integer("BurstDetectionDelay") ?? 3)
         return moving
     }
@@ -104,6 +110,14 @@ extension BuiltInPolicies {
             ],
             example: example, isInline: true,
             check: { settings, policy, diagnostics in
+                if let update = settings.duration("UpdateFrequency"),
+                    let lookback = settings.duration("LookbackFrequency"),
+                    update > 0, lookback / update > 10_000
+                {
+                    diagnostics.error(
+                        "\(policy): LookbackFrequency is more than 10000 times UpdateFrequency",
+                        at: settings.value["LookbackFrequency"]?.location ?? policy.location)
+                }
                 for key in ["ClearFrequency", "AdjustmentInterval", "UpdateFrequency", "LookbackFrequency"] {
                     if let value = settings.duration(key), value <= 0 {
                         diagnostics.error(
@@ -116,7 +130,7 @@ extension BuiltInPolicies {
                 let keys = Int(clamping: settings.integer("MaxKeys") ?? 500)
                 return DynamicPolicy(
                     name: name, DynamicSampler(algorithm(settings), maximumKeys: keys == 0 ? 500 : keys),
-                    fields: settings.strings("FieldList").map { DynamicPolicy.Field($0) },
+                    fields: settings.strings("FieldList").map { RefineryField($0) },
                     usesTraceLength: settings.boolean("UseTraceLength") ?? false)
             })
     }

@@ -8,7 +8,7 @@ enum BuiltInPolicies {
             alwaysSample, latency, numericAttribute, probabilistic, statusCode, stringAttribute, booleanAttribute,
             rateLimiting, bytesLimiting, spanCount, traceState, traceFlags, ottlCondition, and, not, drop, composite,
             root, rare, linked, upstream, percentile, traceQL, budget,
-        ] + dynamic
+        ] + dynamic + [rules]
 
     private static let byType = Dictionary(uniqueKeysWithValues: all.map { ($0.type, $0) })
 

@@ -27,7 +27,9 @@ enum PolicyAttributeKeys {
                 ottlKeys(block["spanevent"], .event).map { span.union($0) }
             }
         case "traceql": return nil
+        case "rules": return RefineryRuleParser.attributeKeys(block)
         default:
+            if BuiltInPolicies.dynamicTypes.contains(type) { return RefineryRuleParser.attributeKeys(ofSampler: block) }
             var keys: Set<String> = []
             for sub in PolicyParser.subpolicies(of: policy) {
                 guard let read = self.keys(of: sub, depth: depth + 1) else { return nil }

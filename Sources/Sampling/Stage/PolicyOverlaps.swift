@@ -39,7 +39,9 @@ enum PolicyOverlaps {
     }
 
     private static func isCharged(_ policy: ConfigValue) -> Bool {
-        let types = ["rate_limiting", "bytes_limiting", "composite", "rare", "percentile", "linked", "budget"]
+        let types =
+            ["rate_limiting", "bytes_limiting", "composite", "rare", "percentile", "linked", "budget", "rules"]
+            + BuiltInPolicies.dynamicTypes
         if let type = policy["type"]?.scalar, types.contains(type) { return true }
         return PolicyParser.subpolicies(of: policy).contains(where: isCharged)
     }

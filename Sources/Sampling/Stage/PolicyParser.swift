@@ -105,7 +105,7 @@ enum PolicyParser {
             return
         }
         if place.depth > 0,
-            ["drop", "composite", "budget"].contains(type) || BuiltInPolicies.dynamicTypes.contains(type)
+            ["drop", "composite", "budget", "rules"].contains(type) || BuiltInPolicies.dynamicTypes.contains(type)
         {
             diagnostics.error(
                 "\(place): type \(type) cannot be part of another policy; write it in the list of policies itself",

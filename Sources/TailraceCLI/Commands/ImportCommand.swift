@@ -17,10 +17,13 @@ struct ImportCommand: ParsableCommand {
 
     @Argument(help: "The file to read, or - for stdin.") var file: String
     @Option(name: .shortAndLong, help: "The pipeline file to write; stdout without it.") var output: String?
-    @Option(help: "What the file is: otelcol or refinery-rules; found out without it.") var format: ImportFormat?
+    @Option(help: "What the file is: otelcol, refinery-rules or refinery-config; found out without it.") var format:
+        ImportFormat?
     @Option(help: "Name of the pipeline; that of the file without it.") var name: String?
     @Option(help: "Kafka's brokers, where the file names none.") var brokers = ImportOptions().brokers
     @Option(help: "The topic of spans, where the file names none.") var topic = ImportOptions().topic
+    @Option(help: "What the keys of Refinery's Samplers are: environment, or dataset (of Honeycomb Classic).")
+    var refineryTargets = ImportOptions().refineryTargets
     @Flag(help: "Fail where something could not be carried over.") var strict = false
     @Flag(help: "Say only what needs attention.") var quiet = false
 
@@ -39,6 +42,7 @@ struct ImportCommand: ParsableCommand {
         options.name = name
         options.brokers = brokers
         options.topic = topic
+        options.refineryTargets = refineryTargets
         let (imported, diagnostics) = PipelineImport.read(document, as: format, options: options)
         guard let imported, !diagnostics.hasErrors else { try fail(diagnostics, document) }
         Terminal.write(diagnostics.rendered(sources: [document.file: document.text]))
@@ -96,3 +100,4 @@ struct ImportCommand: ParsableCommand {
 }
 
 extension ImportFormat: ExpressibleByArgument {}
+extension RefineryTarget: ExpressibleByArgument {}
