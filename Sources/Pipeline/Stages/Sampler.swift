@@ -48,6 +48,12 @@ public protocol Sampler: AnyObject {
     var gauges: SamplerGauges { get }
     /// Counters by policy, in the order of the policies; read once per second.
     var policyCounters: [PolicyCounters] { get }
+
+    /// The budgets of its policies that tasks hold together; empty where there are none.
+    var budgets: [BudgetGauge] { get }
+
+    /// Says which part of a policy's budget is this sampler's, 0…1: from the next decision on.
+    func takeBudgetShare(_ share: Double, policy: String)
 }
 
 extension Sampler {
@@ -56,6 +62,8 @@ extension Sampler {
     public func reconfigure(_ settings: StageSettings, _ context: SamplerContext) throws -> Bool { false }
     public var failure: (any Error)? { nil }
     public func openTrace(_ id: TraceID) -> OpenTrace? { nil }
+    public var budgets: [BudgetGauge] { [] }
+    public func takeBudgetShare(_ share: Double, policy: String) {}
 }
 
 /// A trace that waits in a window. Times are stream time, milliseconds since the Unix epoch.
@@ -130,6 +138,8 @@ public struct PolicyCounters: Sendable, Equatable {
     public var keptTraces: UInt64 = 0
     public var keptSpans: UInt64 = 0
     public var keptBytes: UInt64 = 0
+    /// Of a policy that keeps a budget.
+    public var budget: BudgetFigures?
 
     public init(name: String) { self.name = name }
 }

@@ -438,6 +438,16 @@ package final class PartitionTask {
         }
     }
 
+    /// Takes over its parts of the budgets that tasks hold together.
+    package func take(_ shares: BudgetShares) {
+        for lane in lanes {
+            for budget in lane.sampler.budgets {
+                let share = shares.share(sampler: lane.name, policy: budget.policy, partition: partition)
+                if share != budget.share { lane.sampler.takeBudgetShare(share, policy: budget.policy) }
+            }
+        }
+    }
+
     /// What the task's samplers hold together.
     package var gauges: SamplerGauges {
         var gauges = SamplerGauges()

@@ -104,6 +104,10 @@ final class TimeOrderedSampler: Sampler {
 
     var policyCounters: [PolicyCounters] { sampler.policyCounters }
 
+    var budgets: [BudgetGauge] { sampler.budgets }
+
+    func takeBudgetShare(_ share: Double, policy: String) { sampler.takeBudgetShare(share, policy: policy) }
+
     // MARK: -
 
     private func release(through time: Int64, _ output: any SamplerOutput) {

@@ -1,4 +1,5 @@
 import OTLP
+import Pipeline
 import TraceModel
 
 /// `budget`: keeps what fits a budget, every rare thing first, with weights that tell the truth. See docs/adaptive-sampling.md.
@@ -35,10 +36,37 @@ public final class BudgetPolicy: StatefulPolicy, BatchPolicy {
         set { sampler.rate = sampler.settings.rate * min(1, max(1e-9, newValue)) }
     }
 
-    /// Cost offered since the start, in the budget's unit: what a fleet shares its budget by.
-    public var offeredCost: Double { sampler.counters.offeredCost }
-
     package var counters: BudgetCounters { sampler.counters }
+
+    /// What is shared among tasks, and by what.
+    var gauge: BudgetGauge {
+        let settings = sampler.settings
+        return BudgetGauge(
+            policy: name, unit: settings.unit.name, rate: settings.rate, share: share, demand: sampler.demand,
+            offeredCost: sampler.counters.offeredCost, balance: sampler.balance)
+    }
+
+    var figures: BudgetFigures {
+        let counters = sampler.counters
+        var figures = BudgetFigures(unit: sampler.settings.unit.name)
+        figures.tiers = BudgetTier.allCases.map { tier in
+            let index = Int(tier.rawValue)
+            return BudgetFigures.Tier(
+                name: tier.name, offeredTraces: counters.offeredTraces[index], keptTraces: counters.keptTraces[index],
+                keptCost: counters.keptCost[index])
+        }
+        figures.offeredCost = counters.offeredCost
+        figures.lateCost = counters.lateCost
+        figures.oversizeKept = counters.oversizeKept
+        figures.oversizeDropped = counters.oversizeDropped
+        figures.coverageSuspendedTicks = counters.coverageSuspendedTicks
+        figures.mustKeepSampledTicks = counters.mustKeepSampledTicks
+        figures.dryRunKept = counters.dryRunKept
+        for (rule, matches) in zip(sampler.settings.rules, counters.ruleMatches) {
+            figures.ruleMatches[rule.name, default: 0] &+= matches
+        }
+        return figures
+    }
 
     // MARK: - Votes
 

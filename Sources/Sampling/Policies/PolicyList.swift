@@ -281,6 +281,13 @@ final class PolicyList {
         (node(policyIndex)?.policy as? any BatchPolicy)?.chargeLate(spans: 1, bytes: bytes)
     }
 
+    /// The budgets that tasks hold together, in the order of the policies.
+    var budgets: [BudgetGauge] { batchNodes.compactMap { ($0.policy as? BudgetPolicy)?.gauge } }
+
+    func takeBudgetShare(_ share: Double, policy: String) {
+        for (_, batch) in batchNodes where batch.name == policy { (batch as? BudgetPolicy)?.share = share }
+    }
+
     /// The sub-policy that a composite kept by, else the policy itself.
     private func creditedIndex(_ node: PolicyNode) -> Int {
         (node.policy as? any CreditingPolicy)?.credited?.index ?? node.index
@@ -342,6 +349,7 @@ final class PolicyList {
             counters.keptSpans = node.counters.keptSpans
             counters.keptBytes = node.counters.keptBytes
             counters.nanoseconds = node.counters.nanoseconds
+            counters.budget = (node.policy as? BudgetPolicy)?.figures
             return counters
         }
     }

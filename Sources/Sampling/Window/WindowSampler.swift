@@ -525,6 +525,10 @@ public final class WindowSampler: Sampler {
         return gauges
     }
 
+    public var budgets: [BudgetGauge] { policies.budgets }
+
+    public func takeBudgetShare(_ share: Double, policy: String) { policies.takeBudgetShare(share, policy: policy) }
+
     public var policyCounters: [PolicyCounters] {
         earlierCounters.isEmpty ? policies.counters : PolicyCounters.sum(earlierCounters, policies.counters)
     }
