@@ -259,9 +259,10 @@ public final class PipelineRunner: @unchecked Sendable {
     }
 
     /// Hands tasks their parts, also those that come later. Callable from any thread.
-    package func share(_ shares: [BudgetShares.Key: Double]) {
+    package func share(_ shares: [BudgetShares.Key: Double], debts: [BudgetShares.Key: Double]) {
         changeShares { current in
             current.shares = shares
+            current.debts = debts
             for sampler in current.newcomers.keys {
                 if let count = partitionCount(ofSampler: sampler) { current.newcomers[sampler] = 1 / Double(count) }
             }

@@ -103,6 +103,8 @@ package struct BudgetShares: Sendable, Equatable {
     package var shares: [Key: Double] = [:]
     /// By sampler: the part of a task that is not in `shares` yet. One of the partitions of the topic.
     package var newcomers: [String: Double] = [:]
+    /// Seconds of its part that a task owes, since it came: others had them.
+    package var debts: [Key: Double] = [:]
 
     package init() {}
 

@@ -54,6 +54,9 @@ public protocol Sampler: AnyObject {
 
     /// Says which part of a policy's budget is this sampler's, 0…1: from the next decision on.
     func takeBudgetShare(_ share: Double, policy: String)
+
+    /// Charges a policy's budget for seconds of its part that others had.
+    func chargeBudget(seconds: Double, policy: String)
 }
 
 extension Sampler {
@@ -64,6 +67,7 @@ extension Sampler {
     public func openTrace(_ id: TraceID) -> OpenTrace? { nil }
     public var budgets: [BudgetGauge] { [] }
     public func takeBudgetShare(_ share: Double, policy: String) {}
+    public func chargeBudget(seconds: Double, policy: String) {}
 }
 
 /// A trace that waits in a window. Times are stream time, milliseconds since the Unix epoch.

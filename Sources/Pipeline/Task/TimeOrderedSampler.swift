@@ -108,6 +108,8 @@ final class TimeOrderedSampler: Sampler {
 
     func takeBudgetShare(_ share: Double, policy: String) { sampler.takeBudgetShare(share, policy: policy) }
 
+    func chargeBudget(seconds: Double, policy: String) { sampler.chargeBudget(seconds: seconds, policy: policy) }
+
     // MARK: -
 
     private func release(through time: Int64, _ output: any SamplerOutput) {

@@ -36,6 +36,9 @@ public final class BudgetPolicy: StatefulPolicy, BatchPolicy {
         set { sampler.rate = sampler.settings.rate * min(1, max(1e-9, newValue)) }
     }
 
+    /// Charges seconds of this task's part that others had.
+    func charge(seconds: Double) { sampler.charge(seconds: seconds) }
+
     package var counters: BudgetCounters { sampler.counters }
 
     /// What is shared among tasks, and by what.

@@ -140,6 +140,12 @@ package struct BudgetSampler {
         counters.lateCost += cost
     }
 
+    /// Charges what others spent in this task's place. It is paid off like any debt: with half of each tick's budget at most.
+    mutating func charge(seconds: Double) {
+        guard seconds > 0, seconds.isFinite else { return }
+        account.spent += min(seconds, BudgetAccount.debtTime / 1000) * rate
+    }
+
     // MARK: - Decisions
 
     /// Decides the traces whose windows closed in the tick that ended at `time`.

@@ -288,6 +288,10 @@ final class PolicyList {
         for (_, batch) in batchNodes where batch.name == policy { (batch as? BudgetPolicy)?.share = share }
     }
 
+    func chargeBudget(seconds: Double, policy: String) {
+        for (_, batch) in batchNodes where batch.name == policy { (batch as? BudgetPolicy)?.charge(seconds: seconds) }
+    }
+
     /// The sub-policy that a composite kept by, else the policy itself.
     private func creditedIndex(_ node: PolicyNode) -> Int {
         (node.policy as? any CreditingPolicy)?.credited?.index ?? node.index

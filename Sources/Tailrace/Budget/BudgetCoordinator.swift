@@ -26,6 +26,9 @@ final class BudgetCoordinator: @unchecked Sendable {
         var key: BudgetShares.Key
         var gauge: BudgetGauge
         var demand: Double
+
+        /// In the topic.
+        var name: String { "\(key.partition.topic)/\(key.partition.partition)" }
     }
 
     private static let interval = 200
@@ -43,6 +46,8 @@ final class BudgetCoordinator: @unchecked Sendable {
     private var configured: UInt32?
     private var budgets: [Budget] = []
     private var fleets: [BudgetTopic.Place: BudgetFleet] = [:]
+    /// Seconds of budget that tasks owe since they came.
+    private var debts: [BudgetShares.Key: Double] = [:]
     private var meter = DemandMeter<BudgetShares.Key>()
 
     init(runner: PipelineRunner, worker: String, log: @escaping @Sendable (String) -> Void) {
@@ -85,7 +90,8 @@ final class BudgetCoordinator: @unchecked Sendable {
         for fleet in fleets.values {
             let demands = zip(budgets, members).filter { $0.0.fleet === fleet }.map { budget, members in
                 FleetEntry.Demand(
-                    budget: budget.name, demand: members.reduce(0) { $0 + $1.demand }, partitions: members.count)
+                    budget: budget.name,
+                    partitions: members.map { FleetEntry.Partition(name: $0.name, demand: $0.demand) })
             }
             fleet.report(demands, at: now)
         }
@@ -97,7 +103,16 @@ final class BudgetCoordinator: @unchecked Sendable {
             for (member, part) in zip(members, parts) { shares[member.key] = status.share.value * part }
             statuses.append(status)
         }
-        runner.share(shares)
+        debts = debts.filter { shares[$0.key] != nil }
+        for (budget, members) in zip(budgets, members) {
+            for (name, milliseconds) in budget.fleet?.takeDebts(of: budget.name) ?? [:] {
+                guard let member = members.first(where: { $0.name == name }) else { continue }
+                debts[member.key, default: 0] += Double(milliseconds) / 1000
+                log(
+                    "budget \(budget.name): other workers had the part of \(name) for \(milliseconds / 1000) s; it is paid back")
+            }
+        }
+        runner.share(shares, debts: debts)
         published.withLock { $0 = statuses }
     }
 
@@ -125,7 +140,7 @@ final class BudgetCoordinator: @unchecked Sendable {
             demand: members.reduce(0) { $0 + $1.demand }, partitions: members.count, partitionCount: count,
             balance: members.reduce(0) { $0 + $1.gauge.balance })
         guard let fleet = budget.fleet else { return status }
-        fleet.describe(&status, budget: budget.name, partitionShare: partitionShare, at: now)
+        fleet.describe(&status, budget: budget.name, partitions: members.map(\.name), at: now)
         return status
     }
 

@@ -45,12 +45,15 @@ final class BudgetFleet: Sendable {
     }
 
     /// Fills in this worker's part of a budget, and with whom it shares.
-    func describe(_ status: inout BudgetStatus, budget: String, partitionShare: Double, at now: Int64) {
+    func describe(_ status: inout BudgetStatus, budget: String, partitions: [String], at now: Int64) {
+        let partitionCount = status.partitionCount ?? partitions.count
         (status.share, status.expired) = state.budget.withLock {
-            ($0.share(of: budget, partitionShare: partitionShare, at: now), $0.expired)
+            ($0.share(of: budget, partitions: partitions, partitionCount: partitionCount, at: now), $0.expired)
         }
         // The first entries need a moment.
         status.isStale = status.share.basis == .partitions && now - startedAt > settings.staleAfter
         status.problem = topic.lastProblem
     }
+
+    func takeDebts(of budget: String) -> [String: Int64] { state.budget.withLock { $0.takeDebts(of: budget) } }
 }

@@ -2,18 +2,27 @@ import OTLP
 
 /// What one worker tells the others of its fleet, about once per second.
 package struct FleetEntry: Sendable, Equatable {
+    /// What one budget of the worker is offered, by partition.
     package struct Demand: Sendable, Equatable {
         /// Sampler and policy: `sample/rest`.
         package var budget: String
-        /// What the worker is offered, in the budget's unit per second of stream time.
-        package var demand: Double
-        /// Partitions that the worker owns and that the budget is for.
-        package var partitions: Int
+        package var partitions: [Partition]
 
-        package init(budget: String, demand: Double, partitions: Int) {
+        package init(budget: String, partitions: [Partition]) {
             self.budget = budget
-            self.demand = demand
             self.partitions = partitions
+        }
+    }
+
+    package struct Partition: Sendable, Equatable {
+        /// Topic and number: `otlp_spans/3`.
+        package var name: String
+        /// In the budget's unit per second of stream time.
+        package var demand: Double
+
+        package init(name: String, demand: Double) {
+            self.name = name
+            self.demand = demand
         }
     }
 
@@ -34,6 +43,7 @@ package struct FleetEntry: Sendable, Equatable {
 extension FleetEntry {
     private static let version: UInt64 = 1
     private static let maximumBudgets = 1000
+    private static let maximumPartitions = 100_000
     /// Units per second; more is a mistake of the sender.
     private static let maximumDemand = 1e15
 
@@ -48,8 +58,15 @@ extension FleetEntry {
                 for demand in demands {
                     json.object {
                         $0.member("budget", demand.budget)
-                        $0.member("demand_per_second", demand.demand)
-                        $0.member("partitions", demand.partitions)
+                        $0.key("partitions")
+                        $0.array { json in
+                            for partition in demand.partitions {
+                                json.object {
+                                    $0.member("partition", partition.name)
+                                    $0.member("demand_per_second", partition.demand)
+                                }
+                            }
+                        }
                     }
                 }
             }
@@ -83,22 +100,24 @@ extension FleetEntry {
             return nil
         }
         guard version == Self.version, !worker.isEmpty, worker.utf8.count <= 256 else { return nil }
-        guard demands.allSatisfy({ (0...Self.maximumDemand).contains($0.demand) }) else { return nil }
+        guard
+            demands.allSatisfy({ demand in
+                demand.partitions.allSatisfy { (0...Self.maximumDemand).contains($0.demand) }
+            })
+        else { return nil }
     }
 
     private static func demands(_ reader: inout JSONReader) throws(OTLPJSONError) -> [Demand] {
         var demands: [Demand] = []
         try reader.beginArray()
         while try reader.nextElement() {
-            var demand = Demand(budget: "", demand: 0, partitions: 0)
+            var demand = Demand(budget: "", partitions: [])
             try reader.beginObject()
             while try reader.nextKey() {
                 if reader.keyIs("budget") {
                     demand.budget = try reader.text()
-                } else if reader.keyIs("demand_per_second") {
-                    demand.demand = try reader.double()
                 } else if reader.keyIs("partitions") {
-                    demand.partitions = Int(try reader.uint32())
+                    demand.partitions = try partitions(&reader)
                 } else {
                     try reader.skipValue()
                 }
@@ -106,6 +125,26 @@ extension FleetEntry {
             if demands.count < maximumBudgets, demand.budget.utf8.count <= 1024 { demands.append(demand) }
         }
         return demands
+    }
+
+    private static func partitions(_ reader: inout JSONReader) throws(OTLPJSONError) -> [Partition] {
+        var partitions: [Partition] = []
+        try reader.beginArray()
+        while try reader.nextElement() {
+            var partition = Partition(name: "", demand: 0)
+            try reader.beginObject()
+            while try reader.nextKey() {
+                if reader.keyIs("partition") {
+                    partition.name = try reader.text()
+                } else if reader.keyIs("demand_per_second") {
+                    partition.demand = try reader.double()
+                } else {
+                    try reader.skipValue()
+                }
+            }
+            if partitions.count < maximumPartitions, partition.name.utf8.count <= 300 { partitions.append(partition) }
+        }
+        return partitions
     }
 }
 
