@@ -49,6 +49,9 @@ public protocol Sampler: AnyObject {
     /// Counters by policy, in the order of the policies; read once per second.
     var policyCounters: [PolicyCounters] { get }
 
+    /// What a decision's detail refers to, for people; nil where it has no name. Asked about decisions just made.
+    func text(of name: DecisionName) -> String?
+
     /// The budgets of its policies that tasks hold together; empty where there are none.
     var budgets: [BudgetGauge] { get }
 
@@ -65,6 +68,7 @@ extension Sampler {
     public func reconfigure(_ settings: StageSettings, _ context: SamplerContext) throws -> Bool { false }
     public var failure: (any Error)? { nil }
     public func openTrace(_ id: TraceID) -> OpenTrace? { nil }
+    public func text(of name: DecisionName) -> String? { nil }
     public var budgets: [BudgetGauge] { [] }
     public func takeBudgetShare(_ share: Double, policy: String) {}
     public func chargeBudget(seconds: Double, policy: String) {}

@@ -104,6 +104,8 @@ final class TimeOrderedSampler: Sampler {
 
     var policyCounters: [PolicyCounters] { sampler.policyCounters }
 
+    func text(of name: DecisionName) -> String? { sampler.text(of: name) }
+
     var budgets: [BudgetGauge] { sampler.budgets }
 
     func takeBudgetShare(_ share: Double, policy: String) { sampler.takeBudgetShare(share, policy: policy) }

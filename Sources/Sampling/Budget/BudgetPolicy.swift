@@ -129,6 +129,30 @@ public final class BudgetPolicy: StatefulPolicy, BatchPolicy {
         return (decision.isKept ? "kept, " : "dropped, ") + parts.joined(separator: ", ")
     }
 
+    func detail(of decision: BudgetDecision) -> DecisionDetail {
+        var detail = DecisionDetail(.budget)
+        detail.tier = decision.tier.rawValue
+        detail.rule = decision.rule.map { UInt8(truncatingIfNeeded: $0) } ?? DecisionDetail.noRule
+        detail.isOversize = decision.isOversize
+        detail.isDryRun = decision.isDryRun
+        detail.key = decision.key
+        detail.shape = usesShapes ? decision.shape : 0
+        detail.threshold = decision.threshold
+        detail.tick = decision.tick
+        detail.rate = share
+        return detail
+    }
+
+    func text(of name: DecisionName) -> String? {
+        switch name.kind {
+        case .tier: return UInt8(exactly: name.value).flatMap(BudgetTier.init)?.name
+        case .rule:
+            let rules = sampler.settings.rules
+            return name.value < UInt64(rules.count) ? rules[Int(name.value)].name : nil
+        case .key: return keys.knownText(of: name.value)
+        }
+    }
+
     private static func hexadecimal(_ value: UInt64) -> String {
         let digits = String(value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits

@@ -1,15 +1,17 @@
 import CXXHash
 import OTLP
+import Pipeline
 import TraceModel
 
 /// `dynamic`, `ema_dynamic`, `ema_throughput`, `windowed_throughput`, `total_throughput`: keeps one trace in as many as the
 /// sample rate of its key says, by the trace's own 56 random bits.
-public final class DynamicPolicy: StatefulPolicy {
+public final class DynamicPolicy: StatefulPolicy, DetailingPolicy {
     public let name: String
     private let fields: [Field]
     private let usesTraceLength: Bool
     private var sampler: DynamicSampler
     private var clock = StreamClock()
+    private(set) var lastDetail = DecisionDetail(.rate)
 
     /// A field of Refinery's `FieldList`: an attribute of any span, or with `root.` of the root span only.
     struct Field: Sendable {
@@ -34,7 +36,10 @@ public final class DynamicPolicy: StatefulPolicy {
 
     public func vote(on trace: TraceEvidence, matched: ConditionBits) -> SamplingVote {
         _ = clock.advance(to: trace.decidedAt)
-        let rate = sampler.rate(of: key(of: trace), count: Double(trace.spanCount), at: clock.now)
+        let key = key(of: trace)
+        let rate = sampler.rate(of: key, count: Double(trace.spanCount), at: clock.now)
+        lastDetail.key = key
+        lastDetail.rate = max(1, rate)
         return Self.vote(on: trace, rate: rate)
     }
 
@@ -90,6 +95,9 @@ public final class DynamicPolicy: StatefulPolicy {
         guard let start = bytes.baseAddress else { return seed }
         return XXH3_64bits_withSeed(start, bytes.count, seed)
     }
+
+    /// Keys are known by their hash only.
+    func text(of name: DecisionName) -> String? { nil }
 
     public func encodeState(into encoder: inout StateEncoder) {
         encoder.signed(clock.now)

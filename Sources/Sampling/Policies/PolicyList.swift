@@ -19,6 +19,8 @@ final class PolicyList {
         var cause: Cause
         /// What the budget decided, where a budget did.
         var budget: BudgetDecision?
+        /// What an adaptive policy says of it, for the decision log.
+        var detail = DecisionDetail(.none)
 
         enum Cause: Equatable {
             case matched
@@ -50,6 +52,8 @@ final class PolicyList {
     private let batchNodes: [(node: PolicyNode, policy: any BatchPolicy)]
     private var notedPositions: [[Int]]
     private var batchPosition = 0
+    /// Per policy in `order`, where it says more of its votes than their probability.
+    private let detailing: [(any DetailingPolicy)?]
     /// With which a trace like the one last asked about came here.
     private(set) var lastUpstreamProbability = 1.0
     private let stopsAtFirstMatch: Bool
@@ -90,6 +94,7 @@ final class PolicyList {
         chances = Array(repeating: 0, count: max(1, sources.count))
         observers = nodes.compactMap { node in (node.policy as? any DecisionObserver).map { (node, $0) } }
         arrivalObservers = nodes.compactMap { $0.policy as? any ArrivalObserver }
+        detailing = order.map { $0.policy as? any DetailingPolicy }
         batchNodes = top.compactMap { node in (node.policy as? any BatchPolicy).map { (node, $0) } }
         notedPositions = batchNodes.map { _ in [] }
     }
@@ -192,9 +197,14 @@ final class PolicyList {
             }
             // A policy that could have kept the trace raises its probability, whichever policy comes first.
             chances[groups[position]] = max(chances[groups[position]], vote.probability)
+            if let policy = detailing[position], !verdict.isKept, verdict.detail.kind == .none || vote.isKeep {
+                verdict.detail = policy.lastDetail
+                verdict.detail.policyIndex = UInt16(truncatingIfNeeded: node.index)
+            }
             switch vote {
             case .keep:
                 if !verdict.isKept {
+                    if detailing[position] == nil { verdict.detail = DecisionDetail(.none) }
                     verdict.isKept = true
                     verdict.cause = .matched
                     verdict.policyIndex = UInt16(truncatingIfNeeded: creditedIndex(node))
@@ -265,6 +275,8 @@ final class PolicyList {
             for (position, isOpen) in zip(positions, isOpen) where isOpen {
                 guard let decision = decided.next() else { break }
                 verdicts[position].apply(decision, by: node, upstream: upstream[position])
+                verdicts[position].detail = policy.detail(of: decision)
+                verdicts[position].detail.policyIndex = UInt16(truncatingIfNeeded: node.index)
                 if decision.isKept { node.counters.matched &+= 1 }
             }
         }
@@ -333,6 +345,14 @@ final class PolicyList {
         case .dropPolicy: "policy \(policy) drops"
         case .limited: "policy \(policy) is over its limit"
         case .tooLarge: "trace is larger than maximum_trace_size_bytes"
+        }
+    }
+
+    func text(of name: DecisionName) -> String? {
+        switch node(name.policyIndex)?.policy {
+        case let batch as any BatchPolicy: batch.text(of: name)
+        case let policy as any DetailingPolicy: policy.text(of: name)
+        default: nil
         }
     }
 

@@ -398,11 +398,12 @@ public final class WindowSampler: Sampler {
         _ deadline: Int64, _ output: any SamplerOutput
     ) {
         let offsets = offsetRange(of: state)
-        let record = DecisionRecord(
+        var record = DecisionRecord(
             traceID: state.traceID, isKept: verdict.isKept, trigger: trigger, policyIndex: verdict.policyIndex,
             policyVersion: policyVersion, probability: verdict.probability, decidedAt: deadline,
             spanCount: state.spanCount, byteCount: state.byteCount, duration: state.duration,
             firstOffset: offsets.first, lastOffset: offsets.last, errorCount: state.errorCount)
+        record.detail = verdict.detail
         if verdict.isKept {
             guard emit(state, record, verdict, output) else { return }
         } else {
@@ -524,6 +525,8 @@ public final class WindowSampler: Sampler {
         gauges.decisionFalsePositiveRate = memory.falsePositiveRate
         return gauges
     }
+
+    public func text(of name: DecisionName) -> String? { policies.text(of: name) }
 
     public var budgets: [BudgetGauge] { policies.budgets }
 

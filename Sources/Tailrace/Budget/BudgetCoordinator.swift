@@ -105,11 +105,15 @@ final class BudgetCoordinator: @unchecked Sendable {
         }
         debts = debts.filter { shares[$0.key] != nil }
         for (budget, members) in zip(budgets, members) {
-            for (name, milliseconds) in budget.fleet?.takeDebts(of: budget.name) ?? [:] {
-                guard let member = members.first(where: { $0.name == name }) else { continue }
+            let owed = budget.fleet?.takeDebts(of: budget.name) ?? [:]
+            for member in members {
+                guard let milliseconds = owed[member.name] else { continue }
                 debts[member.key, default: 0] += Double(milliseconds) / 1000
+            }
+            if let longest = owed.values.max(), longest >= 1000 {
                 log(
-                    "budget \(budget.name): other workers had the part of \(name) for \(milliseconds / 1000) s; it is paid back")
+                    "budget \(budget.name): the parts of \(owed.count) partitions were spent by others for up to "
+                        + "\(longest / 1000) s; it is paid back")
             }
         }
         runner.share(shares, debts: debts)
