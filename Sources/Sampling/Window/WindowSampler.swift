@@ -532,7 +532,9 @@ public final class WindowSampler: Sampler {
 
     public func takeBudgetShare(_ share: Double, policy: String) { policies.takeBudgetShare(share, policy: policy) }
 
-    public func chargeBudget(seconds: Double, policy: String) { policies.chargeBudget(seconds: seconds, policy: policy) }
+    public func chargeBudget(seconds: Double, policy: String) {
+        policies.chargeBudget(seconds: seconds, policy: policy)
+    }
 
     public var policyCounters: [PolicyCounters] {
         earlierCounters.isEmpty ? policies.counters : PolicyCounters.sum(earlierCounters, policies.counters)

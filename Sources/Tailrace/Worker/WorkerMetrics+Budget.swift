@@ -35,7 +35,8 @@ extension WorkerMetrics {
         family("tailrace_budget_rate", "The whole budget, in its unit per second.", hasUnit: true) { $0.rate }
         family("tailrace_budget_share", "This worker's part of the budget, 0 to 1.") { $0.share.value }
         family(
-            "tailrace_budget_demand", "What this worker is offered, in the budget's unit per second, averaged over 5 s.",
+            "tailrace_budget_demand",
+            "What this worker is offered, in the budget's unit per second, averaged over 5 s.",
             hasUnit: true
         ) { $0.demand }
         family(
@@ -68,7 +69,8 @@ extension WorkerMetrics {
         family("tailrace_budget_used_total", "What was kept, late spans included, in the budget's unit.") { figures in
             figures.tiers.reduce(figures.lateCost) { $0 + $1.keptCost }
         }
-        family("tailrace_budget_late_total", "Spans of kept traces that came after the decision, in the budget's unit.") {
+        family("tailrace_budget_late_total", "Spans of kept traces that came after the decision, in the budget's unit.")
+        {
             $0.lateCost
         }
     }

@@ -122,7 +122,9 @@ package struct FleetBudget: Sendable {
     }
 
     private mutating func claim(_ partition: String, of budget: String, _ claim: Claim, at now: Int64) {
-        if claims[budget]?[partition] == nil, claims.values.reduce(0, { $0 + $1.count }) >= Self.maximumClaims { return }
+        if claims[budget]?[partition] == nil, claims.values.reduce(0, { $0 + $1.count }) >= Self.maximumClaims {
+            return
+        }
         claims[budget, default: [:]][partition] = claim
         guard claim.isLive, let since = lapses[budget]?.removeValue(forKey: partition), claim.worker == worker else {
             return
@@ -188,6 +190,9 @@ package struct FleetBudget: Sendable {
     private mutating func expire(at now: Int64) {
         // A large fleet sends many entries per second; a tenth of an interval is early enough.
         guard lastExpiry == .min || now - lastExpiry >= settings.interval / 10 else { return }
+        // Where the topic is out of reach nobody can tell what the others do: all go by partitions, and nobody spends for another.
+        let isHeard = members[worker].map { now - $0.heardAt <= 3 * settings.interval } ?? false
+        let stoodStill = lastExpiry != .min && now - lastExpiry > 3 * settings.interval
         lastExpiry = now
         for (name, member) in members where now - member.heardAt > settings.staleAfter {
             members[name] = nil
@@ -196,7 +201,9 @@ package struct FleetBudget: Sendable {
         for (budget, all) in claims {
             for (partition, claim) in all where now - claim.heardAt > settings.staleAfter {
                 claims[budget]?[partition] = nil
-                if claim.isLive { lapses[budget, default: [:]][partition] = claim.heardAt + settings.staleAfter }
+                if claim.isLive, isHeard || stoodStill {
+                    lapses[budget, default: [:]][partition] = claim.heardAt + settings.staleAfter
+                }
             }
             if claims[budget]?.isEmpty == true { claims[budget] = nil }
         }
