@@ -37,6 +37,46 @@ struct ExplainTests {
         #expect(decision["sampler"] as? String == "sample")
     }
 
+    @Test("a budget's decision is explained by tier, key, shape, threshold, tick and share")
+    func budgetsAreExplained() throws {
+        let store = try TemporaryStore()
+        var record = TemporaryStore.record(TraceID(high: 0xaa, low: 9), isKept: false)
+        record.policyIndex = 1
+        record.probability = 0.25
+        record.detail = DecisionDetail(.budget)
+        record.detail.policyIndex = 1
+        record.detail.tier = 5
+        record.detail.rule = 0
+        record.detail.key = 0xfeed
+        record.detail.shape = 0x61c8_8646_80b5_83eb
+        record.detail.threshold = DecisionDetail.threshold(probability: 0.25)
+        record.detail.tick = 1_750_000_000
+        record.detail.rate = 0.5
+        func name(_ kind: DecisionName.Kind, _ value: UInt64) -> DecisionName {
+            DecisionName(kind: kind, policyIndex: 1, policyVersion: 7, value: value)
+        }
+        _ = try store.publish(
+            low: 150, high: 400,
+            LaneDecisions(
+                sampler: "sample", records: [record], policyNames: [7: ["errors", "rest"]],
+                names: [name(.tier, 5): "rest", name(.rule, 0): "payments", name(.key, 0xfeed): "shop GET /"]))
+        let text = try Command("explain", "aa0000000000000009", "--store", store.root).output
+        for expected in [
+            "was dropped", "probability   0.25", "tier          rest, rule payments", "key           shop GET /",
+            "shape         61c8864680b583eb", "threshold     c", "tick          1750000000, with 0.5 of the budget",
+        ] {
+            #expect(text.contains(expected), "\(text)")
+        }
+        let answer = try Command("explain", "aa0000000000000009", "--store", store.root, "--format", "json")
+        let json = try #require(JSONSerialization.jsonObject(with: Data(answer.output.utf8)) as? [String: Any])
+        let budget = try #require((json["decisions"] as? [[String: Any]])?.first?["budget"] as? [String: Any])
+        #expect(budget["tier"] as? String == "rest" && budget["rule"] as? String == "payments")
+        #expect(budget["key"] as? String == "shop GET /" && budget["keyHash"] as? String == "000000000000feed")
+        #expect(budget["shape"] as? String == "61c8864680b583eb" && budget["threshold"] as? String == "c")
+        #expect(budget["tick"] as? Int == 1_750_000_000 && budget["share"] as? Double == 0.5)
+        #expect(budget["oversize"] as? Bool == false && budget["dryRun"] as? Bool == false)
+    }
+
     @Test("a trace that was never seen is answered with what the log covers, and exit code 1")
     func unknownTracesAreSaidToBeUnknown() throws {
         let store = try TemporaryStore()

@@ -84,6 +84,88 @@ struct BudgetPolicyTests {
         #expect(driver.droppedTraces.contains { $0.decision.reason.contains("rule \"noise\"") })
     }
 
+    @Test("what the decision log gets of a budget's decision is what the reason says, and its names have texts")
+    func details() throws {
+        let driver = try Self.run(Self.yaml)
+        let reasons = Dictionary(
+            uniqueKeysWithValues: driver.kept.map { ($0.summary.traceID, $0.decision) }
+                + driver.droppedTraces.map { ($0.summary.traceID, $0.decision) })
+        #expect(driver.decisions.count == 800)
+        for record in driver.decisions {
+            let detail = record.detail
+            let reason = try #require(reasons[record.traceID]).reason
+            #expect(detail.kind == .budget && detail.policyIndex == 0 && detail.rule == DecisionDetail.noRule)
+            #expect(record.isKept == (Randomness.of(record.traceID) >= detail.threshold))
+            #expect(detail.rate == 1 && reason.contains("tick \(detail.tick)"))
+            let texts = DecisionName.all(in: record).map { driver.sampler.text(of: $0) }
+            #expect(texts.count == 2 && !texts.contains(nil))
+            for (name, text) in zip(DecisionName.all(in: record), texts) {
+                #expect(reason.contains("\(name.kind) \(text ?? "?")"))
+            }
+        }
+    }
+
+    @Test("a sample rate by key goes into the decision log, also of a trace that is dropped")
+    func rates() throws {
+        let driver = try Self.run(
+            """
+            policies:
+              - { name: errors, type: status_code, status_code: { status_codes: [ERROR] } }
+              - { name: refinery, type: dynamic, SampleRate: 10, FieldList: [service.name] }
+            """)
+        let dropped = driver.decisions.filter { !$0.isKept }
+        #expect(dropped.count > 300)
+        #expect(dropped.allSatisfy { $0.detail.kind == .rate && $0.detail.policyIndex == 1 && $0.detail.rate > 1 })
+        #expect(Set(dropped.map(\.detail.key)).count == 1)
+        // What another policy kept was not kept for its rate.
+        let errors = driver.decisions.filter { $0.policyIndex == 0 }
+        #expect(errors.count == 20 && errors.allSatisfy { $0.detail.kind == .none })
+    }
+
+    @Test("a task's part of a budget is what it keeps, also after a reload, and debts are paid with half of it")
+    func shares() throws {
+        let yaml = """
+            window: { max: 2s }
+            policies:
+              - { name: rest, type: budget, rate: 80 spans/s, key: [service], keep: { slower_than: none } }
+            """
+        let driver = SamplerDriver(.only(max: 2000), policies: try TestPipeline.sampler(yaml).policies)
+        #expect(driver.sampler.budgets.map(\.share) == [1])
+        driver.sampler.takeBudgetShare(0.5, policy: "rest")
+        driver.sampler.takeBudgetShare(0.1, policy: "other")
+        var keptByPhase: [Int] = []
+        for phase in 0..<4 as Range<Int64> {
+            if phase == 1 { driver.sampler.chargeBudget(seconds: 10, policy: "rest") }
+            if phase == 3 { try Self.reload(driver, yaml.replacing("80", with: "160")) }
+            let before = driver.kept.reduce(0) { $0 + $1.summary.spanCount }
+            for second in phase * 20..<phase * 20 + 20 {
+                for number in 0..<60 as Range<UInt64> {
+                    let trace = (UInt64(second) * 60 + number) &* 0x9e37_79b9_7f4a_7c15
+                    try driver.send(
+                        [SentSpan(trace: trace, id: 1, parent: 0), SentSpan(trace: trace, id: 2, parent: 1)],
+                        at: second * 1000 + Int64(number) * 10)
+                }
+            }
+            keptByPhase.append(driver.kept.reduce(0) { $0 + $1.summary.spanCount } - before)
+        }
+        #expect(driver.sampler.budgets.map(\.share) == [0.5])
+        // 40 spans per second. The first window closes after 2 s, and its tick a second later: 17 of 20 ticks.
+        let expected = [17 * 40, 800 - 10 * 40, 800, 1600]
+        for (kept, expected) in zip(keptByPhase, expected) { #expect(abs(kept - expected) <= 40, "\(keptByPhase)") }
+    }
+
+    private static func reload(_ driver: SamplerDriver, _ yaml: String) throws {
+        let (plan, diagnostics) = TestPipeline.load(yaml)
+        let stage = try #require(plan?.stage(named: "sample"), "\(diagnostics.sorted)")
+        let environment = StageEnvironment(
+            workingDirectory: ".", storeDirectory: ".", incarnation: "test", pipelineName: "test")
+        let isTaken = try driver.sampler.reconfigure(
+            stage.settings,
+            SamplerContext(
+                environment: environment, partition: SamplerDriver.partition, scrubbers: [], policyVersion: 8))
+        #expect(isTaken)
+    }
+
     @Test("the state of a budget is handed over")
     func state() throws {
         let driver = try Self.run(Self.yaml)
@@ -101,6 +183,10 @@ struct BudgetPolicyTests {
             ("rate: 10 spans/s, keep: { up_to: 99% }", "at most 95%"),
             ("rate: 10 spans/s, keep: { slower_than: 99 }", "expected a percentile"),
             ("rate: 10 spans/s, cover: { intervall: 60s }", "intervall"),
+            ("rate: 10 spans/s, fleet: { share: equal }", "demand"),
+            ("rate: 10 spans/s, fleet: { interval: 10ms }", "fleet.interval: expected 100ms to 60s"),
+            ("rate: 10 spans/s, fleet: { interval: 5s, stale_after: 10s }", "at least three intervals"),
+            ("rate: 10 spans/s, fleet: { topic: 'bad topic' }", "expected a topic's name"),
             ("rate: 10 spans/s, rules: [{ name: a, when: [], action: drop }]", "when is empty"),
             ("rate: 10 spans/s, rules: [{ name: a, when: [{ name: x, type: nothing }] }]", "unknown type"),
             (

@@ -96,10 +96,14 @@ public struct LaneDecisions: Sendable, Equatable {
     public var lateSpans: [LateSpans]
     /// Names of the policies by the version of their configuration: what `policyIndex` of the records means.
     public var policyNames: [UInt32: [String]]
+    /// What the details of the records refer to; what is not there has no name.
+    public var names: [DecisionName: String]
 
     public init(
-        sampler: String, records: [DecisionRecord], lateSpans: [LateSpans] = [], policyNames: [UInt32: [String]] = [:]
+        sampler: String, records: [DecisionRecord], lateSpans: [LateSpans] = [],
+        policyNames: [UInt32: [String]] = [:], names: [DecisionName: String] = [:]
     ) {
+        self.names = names
         self.sampler = sampler
         self.records = records
         self.lateSpans = lateSpans

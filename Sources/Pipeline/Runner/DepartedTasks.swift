@@ -67,6 +67,8 @@ extension PolicyCounters {
             sums[index].keptTraces += counters.keptTraces
             sums[index].keptSpans += counters.keptSpans
             sums[index].keptBytes += counters.keptBytes
+            // After a reload that changed the unit, the old figures say nothing about the new budget.
+            if let budget = counters.budget, sums[index].budget?.unit == budget.unit { sums[index].budget?.add(budget) }
         }
         return sums
     }

@@ -175,6 +175,7 @@ public final class PipelineRunner: @unchecked Sendable {
     func assign(_ partitions: [PartitionID], host: SourceHostAdapter) throws -> [PartitionID: Int64] {
         var starts: [PartitionID: Int64] = [:]
         let tasks = host.currentTasks
+        noteNewcomers(host, count: partitions.count)
         for partition in partitions.sorted() {
             let restored = try store.acquire(partition)
             if let start = restored.startOffset { starts[partition] = start }
@@ -240,6 +241,54 @@ public final class PipelineRunner: @unchecked Sendable {
     }
 
     private let throttled = Mutex<Set<Int>>([])
+
+    // MARK: - Budgets that tasks hold together
+
+    private let budgetShares = Mutex(BudgetShares())
+
+    /// The partitions that may feed a sampler, whoever reads them; nil while not all of its sources know how many they have.
+    package func partitionCount(ofSampler name: String) -> Int? {
+        var sum = 0
+        for host in hosts {
+            let taskPlan = host.currentTasks.plan
+            guard let index = taskPlan.plan.index(of: name), taskPlan.stages.contains(index) else { continue }
+            guard let count = host.source.status.partitionCount else { return nil }
+            sum += count
+        }
+        return sum > 0 ? sum : nil
+    }
+
+    /// Hands tasks their parts, also those that come later. Callable from any thread.
+    package func share(_ shares: [BudgetShares.Key: Double], debts: [BudgetShares.Key: Double]) {
+        changeShares { current in
+            current.shares = shares
+            current.debts = debts
+            for sampler in current.newcomers.keys {
+                if let count = partitionCount(ofSampler: sampler) { current.newcomers[sampler] = 1 / Double(count) }
+            }
+        }
+    }
+
+    /// A task that comes must not begin with a whole budget.
+    private func noteNewcomers(_ host: SourceHostAdapter, count: Int) {
+        let taskPlan = host.currentTasks.plan
+        changeShares { current in
+            for stage in taskPlan.stages where taskPlan.plan.stages[stage].role == .sampler {
+                let name = taskPlan.plan.stages[stage].name
+                current.newcomers[name] = 1 / Double(max(1, partitionCount(ofSampler: name) ?? count))
+            }
+        }
+    }
+
+    private func changeShares(_ change: (inout BudgetShares) -> Void) {
+        budgetShares.withLock { current in
+            let before = current
+            change(&current)
+            guard current != before else { return }
+            // Under the lock, so that all workers get the tables in the same order.
+            for worker in workers { worker.send(.budgetShares(current)) }
+        }
+    }
 
     func releaseThrottled() {
         let ready = throttled.withLock { throttled in

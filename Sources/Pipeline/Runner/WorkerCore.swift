@@ -44,6 +44,7 @@ package final class WorkerCore {
     private var plan: PipelinePlan
     /// How a source's tasks run since the last reload; by the source's name.
     private var reloaded: [String: (plan: TaskPlan, settings: PartitionTask.Settings)] = [:]
+    private var budgetShares = BudgetShares()
     /// Monotonic milliseconds.
     private var lastFlush: Int64
     private var lastUpkeep: Int64
@@ -98,6 +99,7 @@ package final class WorkerCore {
                     task.restoreDecisions(sampler: sampler, records)
                 }
             }
+            task.take(budgetShares)
             tasks[partition] = Owned(
                 task: task, lastRecordAt: time.monotonic, lastRecordStreamTime: task.streamTime,
                 committedLow: task.position)
@@ -167,10 +169,17 @@ package final class WorkerCore {
                 departed.addStages(of: owned.task)
                 try owned.task.adopt(
                     current.plan, settings: current.settings, environment: environment, sinks: sinks)
+                owned.task.take(budgetShares)
             }
         } catch {
             control.failed(StageError("cannot take over the new configuration: \(error)"))
         }
+    }
+
+    /// Tasks' parts of the budgets that they hold together, also of tasks that come later.
+    package func take(_ shares: BudgetShares) {
+        budgetShares = shares
+        for owned in tasks.values { owned.task.take(shares) }
     }
 
     // MARK: - Upkeep
@@ -479,12 +488,14 @@ package final class WorkerCore {
         snapshot.bufferedBytes = sinks.bufferedBytes
         snapshot.partitions = tasks.values.map { owned in
             let task = owned.task
-            return WorkerSnapshot.Partition(
+            var figures = WorkerSnapshot.Partition(
                 id: task.partition, epoch: task.epoch, position: task.position, watermark: owned.committedLow,
                 streamTime: task.streamTime,
                 watermarkTime: task.lanes.compactMap(\.ledger.streamTimeAtLow).min() ?? task.streamTime,
                 counters: task.counters, gauges: task.gauges,
                 imbalance: task.counters.imbalance(inWindow: task.openSpans))
+            figures.budgets = task.lanes.map { ($0.name, $0.sampler.budgets) }
+            return figures
         }
         var totals = departed
         for owned in tasks.values { totals.addFigures(of: owned.task) }

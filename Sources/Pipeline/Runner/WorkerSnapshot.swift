@@ -12,6 +12,8 @@ public struct WorkerSnapshot: Sendable {
         public var watermarkTime: Int64
         public var counters: TaskCounters
         public var gauges: SamplerGauges
+        /// By sampler.
+        public var budgets: [(sampler: String, gauges: [BudgetGauge])] = []
         /// What the ledger equation leaves over (I16); always 0.
         public var imbalance: Int64
     }

@@ -12,6 +12,7 @@ package final class WorkerThread: @unchecked Sendable {
         case logRestarted(PartitionID, at: Int64)
         case revoke([PartitionID], lost: Bool, Completion<[PartitionID: CommittedOffset]>)
         case reload(PlanReload, Completion<Void>)
+        case budgetShares(BudgetShares)
         case outcome(PublishOutcome)
         case find(TraceID, Completion<[WaitingTrace]>)
         case stop
@@ -97,6 +98,7 @@ package final class WorkerThread: @unchecked Sendable {
         case .reload(let reload, let completion):
             core.reload(reload)
             completion.complete(())
+        case .budgetShares(let shares): core.take(shares)
         case .outcome(let outcome): core.finished(outcome)
         case .find(let id, let completion): completion.complete(core.waiting(id))
         case .stop: isStopping = true

@@ -21,6 +21,8 @@ public struct DecisionRecord: Sendable, Equatable {
     /// Lowest and highest offsets its spans came from.
     public var firstOffset: Int64
     public var lastOffset: Int64
+    /// What an adaptive policy says of it.
+    public var detail = DecisionDetail(.none)
 
     public static let noPolicy: UInt16 = .max
 

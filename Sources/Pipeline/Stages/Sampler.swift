@@ -48,6 +48,18 @@ public protocol Sampler: AnyObject {
     var gauges: SamplerGauges { get }
     /// Counters by policy, in the order of the policies; read once per second.
     var policyCounters: [PolicyCounters] { get }
+
+    /// What a decision's detail refers to, for people; nil where it has no name. Asked about decisions just made.
+    func text(of name: DecisionName) -> String?
+
+    /// The budgets of its policies that tasks hold together; empty where there are none.
+    var budgets: [BudgetGauge] { get }
+
+    /// Says which part of a policy's budget is this sampler's, 0…1: from the next decision on.
+    func takeBudgetShare(_ share: Double, policy: String)
+
+    /// Charges a policy's budget for seconds of its part that others had.
+    func chargeBudget(seconds: Double, policy: String)
 }
 
 extension Sampler {
@@ -56,6 +68,10 @@ extension Sampler {
     public func reconfigure(_ settings: StageSettings, _ context: SamplerContext) throws -> Bool { false }
     public var failure: (any Error)? { nil }
     public func openTrace(_ id: TraceID) -> OpenTrace? { nil }
+    public func text(of name: DecisionName) -> String? { nil }
+    public var budgets: [BudgetGauge] { [] }
+    public func takeBudgetShare(_ share: Double, policy: String) {}
+    public func chargeBudget(seconds: Double, policy: String) {}
 }
 
 /// A trace that waits in a window. Times are stream time, milliseconds since the Unix epoch.
@@ -130,6 +146,8 @@ public struct PolicyCounters: Sendable, Equatable {
     public var keptTraces: UInt64 = 0
     public var keptSpans: UInt64 = 0
     public var keptBytes: UInt64 = 0
+    /// Of a policy that keeps a budget.
+    public var budget: BudgetFigures?
 
     public init(name: String) { self.name = name }
 }

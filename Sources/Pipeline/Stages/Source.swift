@@ -41,6 +41,8 @@ public struct SourceStatus: Sendable {
     public var lastError: String?
     /// Records behind the end of the log, by partition.
     public var lag: [PartitionID: Int64] = [:]
+    /// Of the whole log, whoever reads them; nil while it is not known.
+    public var partitionCount: Int?
 
     public init() {}
 }

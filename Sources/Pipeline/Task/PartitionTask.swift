@@ -67,6 +67,8 @@ package final class PartitionTask {
     /// Where the partition starts is known: from the store, or from its first record. Before that there is nothing to say of
     /// it in a manifest.
     package private(set) var isPositioned: Bool
+    /// Seconds of budget that were charged.
+    private var chargedDebts: [BudgetShares.Key: Double] = [:]
     /// Batches as eager scrubbers left them, by scrubber; those of the record at hand.
     private var scrubbed: [Int: SpanBatch] = [:]
 
@@ -468,6 +470,21 @@ package final class PartitionTask {
         for lane in lanes {
             lane.sampler.closeAll(output: lane)
             lane.ledger.popFinished()
+        }
+    }
+
+    /// Takes over its parts of the budgets that tasks hold together.
+    package func take(_ shares: BudgetShares) {
+        for lane in lanes {
+            for budget in lane.sampler.budgets {
+                let share = shares.share(sampler: lane.name, policy: budget.policy, partition: partition)
+                if share != budget.share { lane.sampler.takeBudgetShare(share, policy: budget.policy) }
+                let key = BudgetShares.Key(sampler: lane.name, policy: budget.policy, partition: partition)
+                let owed = (shares.debts[key] ?? 0) - (chargedDebts[key] ?? 0)
+                guard owed > 0 else { continue }
+                chargedDebts[key, default: 0] += owed
+                lane.sampler.chargeBudget(seconds: owed, policy: budget.policy)
+            }
         }
     }
 

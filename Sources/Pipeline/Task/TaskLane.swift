@@ -16,6 +16,8 @@ package final class TaskLane: SamplerOutput {
     private var late: [TraceID: LateSpans] = [:]
     /// Names of the policies whose decisions wait for the seal, by their version.
     private var policyNames: [UInt32: [String]] = [:]
+    /// What their details refer to; nil for what has no name.
+    private var names: [DecisionName: String?] = [:]
     package var wantsDropped: Bool
     private unowned let task: PartitionTask
 
@@ -60,10 +62,11 @@ package final class TaskLane: SamplerOutput {
             decisions = []
             late = [:]
             policyNames = [:]
+            names = [:]
         }
         return LaneDecisions(
             sampler: name, records: decisions, lateSpans: late.values.sorted { $0.traceID < $1.traceID },
-            policyNames: policyNames)
+            policyNames: policyNames, names: names.compactMapValues { $0 })
     }
 
     private func countLate(_ traceID: TraceID, isKept: Bool, spans: Int) {
@@ -111,6 +114,9 @@ package final class TaskLane: SamplerOutput {
         if policyNames[record.policyVersion] == nil {
             // Asked for once per flush: a reload may change the list under the same sampler.
             policyNames[record.policyVersion] = sampler.policyCounters.map(\.name)
+        }
+        for name in DecisionName.all(in: record) where names[name] == nil {
+            names[name] = .some(sampler.text(of: name))
         }
         decisions.append(record)
     }

@@ -109,6 +109,14 @@ final class TimeOrderedSampler: Sampler {
 
     var policyCounters: [PolicyCounters] { sampler.policyCounters }
 
+    func text(of name: DecisionName) -> String? { sampler.text(of: name) }
+
+    var budgets: [BudgetGauge] { sampler.budgets }
+
+    func takeBudgetShare(_ share: Double, policy: String) { sampler.takeBudgetShare(share, policy: policy) }
+
+    func chargeBudget(seconds: Double, policy: String) { sampler.chargeBudget(seconds: seconds, policy: policy) }
+
     // MARK: -
 
     private func release(through time: Int64, _ output: any SamplerOutput) {

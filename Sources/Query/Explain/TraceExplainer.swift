@@ -68,7 +68,42 @@ public final class TraceExplainer: Sendable {
             topic: entry.partition.topic, partition: entry.partition.partition,
             firstOffset: record.firstOffset < 0 ? nil : record.firstOffset,
             lastOffset: record.lastOffset < 0 ? nil : record.lastOffset,
-            epoch: entry.place.epoch == 0 ? nil : entry.place.epoch, segments: segments, source: entry.place.file)
+            epoch: entry.place.epoch == 0 ? nil : entry.place.epoch, segments: segments,
+            budget: Self.budget(record.detail, entry.names), sampleRate: Self.sampleRate(record.detail, entry.names),
+            source: entry.place.file)
+    }
+
+    private static func budget(
+        _ detail: DecisionDetail, _ names: DecisionLog.DetailNames
+    ) -> TraceExplanation.Budget? {
+        guard detail.kind == .budget else { return nil }
+        return TraceExplanation.Budget(
+            tier: names.tier ?? String(detail.tier),
+            rule: detail.rule == DecisionDetail.noRule ? nil : names.rule ?? String(detail.rule), key: names.key,
+            keyHash: hexadecimal(detail.key), shape: detail.shape == 0 ? nil : hexadecimal(detail.shape),
+            threshold: threshold(detail.threshold), tick: detail.tick, share: detail.rate,
+            oversize: detail.isOversize, dryRun: detail.isDryRun)
+    }
+
+    private static func sampleRate(
+        _ detail: DecisionDetail, _ names: DecisionLog.DetailNames
+    ) -> TraceExplanation.SampleRate? {
+        guard detail.kind == .rate else { return nil }
+        return TraceExplanation.SampleRate(
+            policy: names.policy, key: names.key, keyHash: hexadecimal(detail.key), rate: detail.rate)
+    }
+
+    private static func hexadecimal(_ value: UInt64, digits: Int = 16) -> String {
+        let text = String(value, radix: 16)
+        return String(repeating: "0", count: max(0, digits - text.count)) + text
+    }
+
+    /// As W3C trace context writes it; 2^56, which keeps nothing, has no such form.
+    private static func threshold(_ threshold: UInt64) -> String {
+        if threshold >= DecisionDetail.thresholdRange { return hexadecimal(threshold) }
+        var text = hexadecimal(threshold, digits: 14)
+        while text.count > 1, text.last == "0" { text.removeLast() }
+        return text
     }
 
     /// Adds those of a flush's segments that have the trace.
@@ -111,7 +146,7 @@ public final class TraceExplainer: Sendable {
             lateSpans: rows.reduce(0) { $0 + ($1.isLate ? UInt64($1.summary.spanCount) : 0) },
             cluster: first.partition.cluster, topic: first.partition.topic, partition: first.partition.partition,
             firstOffset: nil, lastOffset: nil, epoch: nil, segments: Array(Set(rows.map(\.segment))).sorted(),
-            source: first.segment)
+            budget: nil, sampleRate: nil, source: first.segment)
     }
 
     private static func waiting(_ waiting: WaitingTrace) -> TraceExplanation.Waiting {

@@ -49,7 +49,35 @@ extension TraceExplanation {
             $0.optional("epoch", decision.epoch)
             $0.key("segments")
             $0.array { for segment in decision.segments { $0.string(segment) } }
+            $0.key("budget")
+            if let budget = decision.budget { Self.write(budget, into: &$0) } else { $0.null() }
+            $0.key("sampleRate")
+            if let rate = decision.sampleRate { Self.write(rate, into: &$0) } else { $0.null() }
             $0.member("source", decision.source)
+        }
+    }
+
+    private static func write(_ budget: Budget, into json: inout JSONWriter) {
+        json.object {
+            $0.member("tier", budget.tier)
+            $0.optional("rule", budget.rule)
+            $0.optional("key", budget.key)
+            $0.member("keyHash", budget.keyHash)
+            $0.optional("shape", budget.shape)
+            $0.member("threshold", budget.threshold)
+            $0.member("tick", budget.tick)
+            $0.member("share", budget.share)
+            $0.member("oversize", budget.oversize)
+            $0.member("dryRun", budget.dryRun)
+        }
+    }
+
+    private static func write(_ rate: SampleRate, into json: inout JSONWriter) {
+        json.object {
+            $0.optional("policy", rate.policy)
+            $0.optional("key", rate.key)
+            $0.member("keyHash", rate.keyHash)
+            $0.member("rate", rate.rate)
         }
     }
 
@@ -75,5 +103,10 @@ extension JSONWriter {
     fileprivate mutating func optional(_ name: StaticString, _ value: (some FixedWidthInteger)?) {
         key(name)
         if let value { int(value) } else { null() }
+    }
+
+    fileprivate mutating func optional(_ name: StaticString, _ value: String?) {
+        key(name)
+        if let value { string(value) } else { null() }
     }
 }

@@ -17,6 +17,7 @@ extension TraceExplanation {
         var rows = [("why", decision.reason)]
         rows.append(("policy", policy(decision)))
         rows.append(("probability", GanttRenderer.probability(decision.probability)))
+        rows += adaptiveRows(decision)
         rows.append(("trigger", decision.trigger))
         rows.append(("decided at", time(decision.decidedAtUnixMilli) + " (stream time)"))
         if !decision.sampler.isEmpty { rows.append(("sampler", decision.sampler)) }
@@ -46,6 +47,29 @@ extension TraceExplanation {
         }
         rows.append(("known from", decision.source))
         return [style.bold("Trace \(traceID) was \(word).")] + table(rows)
+    }
+
+    /// What an adaptive policy says.
+    private static func adaptiveRows(_ decision: Decision) -> [(String, String)] {
+        var rows: [(String, String)] = []
+        if let budget = decision.budget {
+            var tier = budget.tier
+            if let rule = budget.rule { tier += ", rule \(rule)" }
+            if budget.oversize { tier += ", larger than its tier's budget" }
+            if budget.dryRun { tier += ", dry run: the budget would drop it" }
+            rows.append(("tier", tier))
+            rows.append(("key", budget.key ?? budget.keyHash))
+            if let shape = budget.shape { rows.append(("shape", shape)) }
+            rows.append(("threshold", budget.threshold))
+            rows.append(
+                ("tick", "\(budget.tick), with \(GanttRenderer.probability(budget.share)) of the budget"))
+        }
+        if let rate = decision.sampleRate {
+            let policy = rate.policy.map { " (policy \($0))" } ?? ""
+            rows.append(("key", rate.key ?? rate.keyHash))
+            rows.append(("sample rate", "one in \((rate.rate * 1000).rounded() / 1000)\(policy)"))
+        }
+        return rows
     }
 
     private static func policy(_ decision: Decision) -> String {

@@ -43,8 +43,47 @@ public struct TraceExplanation: Sendable, Equatable, Codable {
         public var epoch: UInt64?
         /// Files with the trace's spans, relative to the store; empty for a dropped trace.
         public var segments: [String]
+        /// Where a budget decided; null else, and in files of before there was one.
+        public var budget: Budget?
+        /// Where a policy voted that has sample rates by key.
+        public var sampleRate: SampleRate?
         /// Where this is known from: a decision file, or a segment where the decision log no longer reaches back.
         public var source: String
+    }
+
+    /// What a budget says of its decision.
+    public struct Budget: Sendable, Equatable, Codable {
+        /// coverage, error, slow, must_keep, own_budget, rest, drop.
+        public var tier: String
+        /// Name of the budget's rule that applied; null where none did.
+        public var rule: String?
+        /// The values of the key's fields; null where there were too many keys to remember.
+        public var key: String?
+        /// Their hash, 16 hex digits.
+        public var keyHash: String
+        /// Hash of the trace's edges, 16 hex digits; null where shapes are not used.
+        public var shape: String?
+        /// As in `ot=th`: a trace is kept iff its random bits are not below; up to 14 hex digits, without zeros at the end.
+        public var threshold: String
+        /// Stream time divided by the tick's length.
+        public var tick: Int64
+        /// The task's part of the budget, 0 to 1.
+        public var share: Double
+        /// Too large for its tier's budget: decided by itself.
+        public var oversize: Bool
+        /// Kept by a dry run only.
+        public var dryRun: Bool
+    }
+
+    /// What a policy with sample rates by key says of its vote.
+    public struct SampleRate: Sendable, Equatable, Codable {
+        public var policy: String?
+        /// The values of the key's fields; null where they are not known.
+        public var key: String?
+        /// Their hash, 16 hex digits.
+        public var keyHash: String
+        /// One trace in so many is kept.
+        public var rate: Double
     }
 
     /// A trace that waits in a window of a running worker.

@@ -1,4 +1,5 @@
 import OTLP
+import Pipeline
 import TraceModel
 
 /// `budget`: keeps what fits a budget, every rare thing first, with weights that tell the truth. See docs/adaptive-sampling.md.
@@ -35,10 +36,40 @@ public final class BudgetPolicy: StatefulPolicy, BatchPolicy {
         set { sampler.rate = sampler.settings.rate * min(1, max(1e-9, newValue)) }
     }
 
-    /// Cost offered since the start, in the budget's unit: what a fleet shares its budget by.
-    public var offeredCost: Double { sampler.counters.offeredCost }
+    /// Charges seconds of this task's part that others had.
+    func charge(seconds: Double) { sampler.charge(seconds: seconds) }
 
     package var counters: BudgetCounters { sampler.counters }
+
+    /// What is shared among tasks, and by what.
+    var gauge: BudgetGauge {
+        let settings = sampler.settings
+        return BudgetGauge(
+            policy: name, unit: settings.unit.name, rate: settings.rate, share: share, demand: sampler.demand,
+            offeredCost: sampler.counters.offeredCost, balance: sampler.balance)
+    }
+
+    var figures: BudgetFigures {
+        let counters = sampler.counters
+        var figures = BudgetFigures(unit: sampler.settings.unit.name)
+        figures.tiers = BudgetTier.allCases.map { tier in
+            let index = Int(tier.rawValue)
+            return BudgetFigures.Tier(
+                name: tier.name, offeredTraces: counters.offeredTraces[index], keptTraces: counters.keptTraces[index],
+                keptCost: counters.keptCost[index])
+        }
+        figures.offeredCost = counters.offeredCost
+        figures.lateCost = counters.lateCost
+        figures.oversizeKept = counters.oversizeKept
+        figures.oversizeDropped = counters.oversizeDropped
+        figures.coverageSuspendedTicks = counters.coverageSuspendedTicks
+        figures.mustKeepSampledTicks = counters.mustKeepSampledTicks
+        figures.dryRunKept = counters.dryRunKept
+        for (rule, matches) in zip(sampler.settings.rules, counters.ruleMatches) {
+            figures.ruleMatches[rule.name, default: 0] &+= matches
+        }
+        return figures
+    }
 
     // MARK: - Votes
 
@@ -96,6 +127,30 @@ public final class BudgetPolicy: StatefulPolicy, BatchPolicy {
         if decision.isOversize { parts.append("larger than its tier's budget") }
         if decision.isDryRun { parts.append("dry run: the budget would drop it") }
         return (decision.isKept ? "kept, " : "dropped, ") + parts.joined(separator: ", ")
+    }
+
+    func detail(of decision: BudgetDecision) -> DecisionDetail {
+        var detail = DecisionDetail(.budget)
+        detail.tier = decision.tier.rawValue
+        detail.rule = decision.rule.map { UInt8(truncatingIfNeeded: $0) } ?? DecisionDetail.noRule
+        detail.isOversize = decision.isOversize
+        detail.isDryRun = decision.isDryRun
+        detail.key = decision.key
+        detail.shape = usesShapes ? decision.shape : 0
+        detail.threshold = decision.threshold
+        detail.tick = decision.tick
+        detail.rate = share
+        return detail
+    }
+
+    func text(of name: DecisionName) -> String? {
+        switch name.kind {
+        case .tier: return UInt8(exactly: name.value).flatMap(BudgetTier.init)?.name
+        case .rule:
+            let rules = sampler.settings.rules
+            return name.value < UInt64(rules.count) ? rules[Int(name.value)].name : nil
+        case .key: return keys.knownText(of: name.value)
+        }
     }
 
     private static func hexadecimal(_ value: UInt64) -> String {

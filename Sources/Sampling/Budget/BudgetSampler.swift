@@ -72,6 +72,14 @@ package struct BudgetSampler {
     /// Budget of one tick, units.
     var perTick: Double { rate * Double(settings.tick) / 1000 }
 
+    /// What is offered, units per second of stream time: the moving average of about 5 s.
+    package var demand: Double {
+        (averageOffered > 0 ? averageOffered : offeredThisTick) * 1000 / Double(settings.tick)
+    }
+
+    /// Credit (positive) or debt for the present tick, units.
+    package var balance: Double { account.balance }
+
     /// Bytes of memory that the state occupies.
     package var byteCount: Int {
         keys.byteCount + coverage.byteCount + shapes.byteCount + plans.capacity * MemoryLayout<Plan>.stride
@@ -130,6 +138,12 @@ package struct BudgetSampler {
     package mutating func chargeLate(cost: Double) {
         account.spent += cost
         counters.lateCost += cost
+    }
+
+    /// Charges what others spent in this task's place. It is paid off like any debt: with half of each tick's budget at most.
+    mutating func charge(seconds: Double) {
+        guard seconds > 0, seconds.isFinite else { return }
+        account.spent += min(seconds, BudgetAccount.debtTime / 1000) * rate
     }
 
     // MARK: - Decisions

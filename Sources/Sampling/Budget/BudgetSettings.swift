@@ -29,11 +29,23 @@ package struct BudgetSettings: Sendable, Equatable {
     package var rules: [BudgetRule] = []
     /// Decide and count, but keep everything.
     package var isDryRun = false
+    package var fleet = Fleet()
     /// Bounds of the tables; what does not fit shares a hash bucket.
     package var maximumKeys = 65_536
     package var maximumPairs = 65_536
     package var maximumSketches = 8192
     package var maximumShapes = 65_536
+
+    /// How the workers of a fleet hold the budget together.
+    package struct Fleet: Sendable, Equatable {
+        /// By what each is offered; else by how many of the partitions each owns.
+        package var isByDemand = true
+        /// Where the workers tell each other what they are offered.
+        package var topic = "tailrace.budget"
+        package var settings = FleetBudget.Settings()
+
+        package init() {}
+    }
 
     package struct Coverage: Sendable, Equatable {
         /// Length of the aligned coverage windows.

@@ -1,3 +1,4 @@
+import Pipeline
 import TraceModel
 
 /// Consistent probability sampling as OpenTelemetry and W3C trace context level 2 define it: 56 bits of randomness against a
@@ -17,11 +18,8 @@ package enum Randomness {
     }
 
     /// The smallest randomness that is kept with this probability.
-    @inlinable
     package static func threshold(probability: Double) -> UInt64 {
-        guard probability > 0 else { return range }
-        guard probability < 1 else { return 0 }
-        return range &- UInt64((probability * 0x1p56).rounded(.down))
+        DecisionDetail.threshold(probability: probability)
     }
 
     /// The probability that a randomness is not below the threshold.

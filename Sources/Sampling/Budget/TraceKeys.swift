@@ -60,6 +60,9 @@ final class TraceKeys {
         return hash
     }
 
+    /// The key's values for people; nil where there were too many to remember.
+    func knownText(of key: UInt64) -> String? { texts[key] }
+
     /// The key's values for people, or its hash.
     func text(of key: UInt64) -> String {
         if let text = texts[key] { return text }

@@ -1,10 +1,11 @@
 import CXXHash
 import OTLP
+import Pipeline
 import TraceModel
 
 /// `dynamic`, `ema_dynamic`, `ema_throughput`, `windowed_throughput`, `total_throughput`: keeps one trace in as many as the
 /// sample rate of its key says, by the trace's own 56 random bits.
-public final class DynamicPolicy: StatefulPolicy {
+public final class DynamicPolicy: StatefulPolicy, DetailingPolicy {
     public let name: String
     private let reader: RefineryReader
     private let fields: [(slot: Int, isOfRoot: Bool)]
@@ -14,6 +15,7 @@ public final class DynamicPolicy: StatefulPolicy {
     private var clock = StreamClock()
     /// Per field the distinct values of the trace, as hashes of their text. Reused from trace to trace.
     private var values: [[UInt64]]
+    private(set) var lastDetail = DecisionDetail(.rate)
 
     /// Refinery stops to collect values at so many.
     private static let maximumValues = 100
@@ -35,7 +37,10 @@ public final class DynamicPolicy: StatefulPolicy {
     public func vote(on trace: TraceEvidence, matched: ConditionBits) -> SamplingVote {
         _ = clock.advance(to: trace.decidedAt)
         let (key, count) = keyAndCount(of: trace)
-        return Self.vote(on: trace, rate: sampler.rate(of: key, count: Double(count), at: clock.now))
+        let rate = sampler.rate(of: key, count: Double(count), at: clock.now)
+        lastDetail.key = key
+        lastDetail.rate = max(1, rate)
+        return Self.vote(on: trace, rate: rate)
     }
 
     /// Keeps one trace in `rate` of those that come here.
@@ -84,6 +89,9 @@ public final class DynamicPolicy: StatefulPolicy {
         values[index].append(hash)
         return true
     }
+
+    /// Keys are known by their hash only.
+    func text(of name: DecisionName) -> String? { nil }
 
     public func encodeState(into encoder: inout StateEncoder) {
         encoder.signed(clock.now)

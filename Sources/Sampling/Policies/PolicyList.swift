@@ -19,6 +19,8 @@ final class PolicyList {
         var cause: Cause
         /// What the budget decided, where a budget did.
         var budget: BudgetDecision?
+        /// What an adaptive policy says of it, for the decision log.
+        var detail = DecisionDetail(.none)
 
         enum Cause: Equatable {
             case matched
@@ -52,6 +54,8 @@ final class PolicyList {
     private let batchNodes: [(node: PolicyNode, policy: any BatchPolicy)]
     private var notedPositions: [[Int]]
     private var batchPosition = 0
+    /// Per policy in `order`, where it says more of its votes than their probability.
+    private let detailing: [(any DetailingPolicy)?]
     /// With which a trace like the one last asked about came here.
     private(set) var lastUpstreamProbability = 1.0
     private let stopsAtFirstMatch: Bool
@@ -92,6 +96,7 @@ final class PolicyList {
         chances = Array(repeating: 0, count: max(1, sources.count))
         observers = nodes.compactMap { node in (node.policy as? any DecisionObserver).map { (node, $0) } }
         arrivalObservers = nodes.compactMap { $0.policy as? any ArrivalObserver }
+        detailing = order.map { $0.policy as? any DetailingPolicy }
         batchNodes = top.compactMap { node in (node.policy as? any BatchPolicy).map { (node, $0) } }
         notedPositions = batchNodes.map { _ in [] }
     }
@@ -194,9 +199,14 @@ final class PolicyList {
             }
             // A policy that could have kept the trace raises its probability, whichever policy comes first.
             chances[groups[position]] = max(chances[groups[position]], vote.probability)
+            if let policy = detailing[position], !verdict.isKept, verdict.detail.kind == .none || vote.isKeep {
+                verdict.detail = policy.lastDetail
+                verdict.detail.policyIndex = UInt16(truncatingIfNeeded: node.index)
+            }
             switch vote {
             case .keep:
                 if !verdict.isKept {
+                    if detailing[position] == nil { verdict.detail = DecisionDetail(.none) }
                     verdict.isKept = true
                     verdict.cause = .matched
                     verdict.policyIndex = UInt16(truncatingIfNeeded: creditedIndex(node))
@@ -271,6 +281,8 @@ final class PolicyList {
             for (position, isOpen) in zip(positions, isOpen) where isOpen {
                 guard let decision = decided.next() else { break }
                 verdicts[position].apply(decision, by: node, upstream: upstream[position])
+                verdicts[position].detail = policy.detail(of: decision)
+                verdicts[position].detail.policyIndex = UInt16(truncatingIfNeeded: node.index)
                 if decision.isKept { node.counters.matched &+= 1 }
             }
         }
@@ -285,6 +297,17 @@ final class PolicyList {
     /// A span came after the budget kept its trace.
     func chargeLate(policyIndex: UInt16, bytes: Int) {
         (node(policyIndex)?.policy as? any BatchPolicy)?.chargeLate(spans: 1, bytes: bytes)
+    }
+
+    /// The budgets that tasks hold together, in the order of the policies.
+    var budgets: [BudgetGauge] { batchNodes.compactMap { ($0.policy as? BudgetPolicy)?.gauge } }
+
+    func takeBudgetShare(_ share: Double, policy: String) {
+        for (_, batch) in batchNodes where batch.name == policy { (batch as? BudgetPolicy)?.share = share }
+    }
+
+    func chargeBudget(seconds: Double, policy: String) {
+        for (_, batch) in batchNodes where batch.name == policy { (batch as? BudgetPolicy)?.charge(seconds: seconds) }
     }
 
     /// The sub-policy that a composite kept by, else the policy itself.
@@ -332,6 +355,14 @@ final class PolicyList {
         }
     }
 
+    func text(of name: DecisionName) -> String? {
+        switch node(name.policyIndex)?.policy {
+        case let batch as any BatchPolicy: batch.text(of: name)
+        case let policy as any DetailingPolicy: policy.text(of: name)
+        default: nil
+        }
+    }
+
     /// The verdict on a trace that is dropped for its size.
     func tooLarge() -> Verdict {
         Verdict(
@@ -349,6 +380,7 @@ final class PolicyList {
             counters.keptSpans = node.counters.keptSpans
             counters.keptBytes = node.counters.keptBytes
             counters.nanoseconds = node.counters.nanoseconds
+            counters.budget = (node.policy as? BudgetPolicy)?.figures
             return counters
         }
     }

@@ -1,4 +1,5 @@
 public import OTLP
+import Pipeline
 public import TraceModel
 
 /// A rule of a sampler: looks at a whole trace when its window closes, and votes.
@@ -62,6 +63,18 @@ protocol BatchPolicy: SamplingPolicy {
     func chargeLate(spans: Int, bytes: Int)
     /// One sentence for people.
     func explanation(of decision: BudgetDecision) -> String
+    /// The same for the decision log. Its policy is filled in by the caller.
+    func detail(of decision: BudgetDecision) -> DecisionDetail
+    /// What a detail refers to.
+    func text(of name: DecisionName) -> String?
+}
+
+/// A policy that says more of its votes than their probability.
+protocol DetailingPolicy: SamplingPolicy {
+    /// Of the last vote.
+    var lastDetail: DecisionDetail { get }
+    /// What a detail refers to.
+    func text(of name: DecisionName) -> String?
 }
 
 /// A policy whose conditions depend on when spans arrive.

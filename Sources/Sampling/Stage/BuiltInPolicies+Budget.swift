@@ -18,6 +18,7 @@ extension BuiltInPolicies {
             StageOption(
                 "alpha", .number(0...1), default: "0.5",
                 summary: "0: the rest is sampled evenly; 1: every key has the same part of it"),
+            StageOption("fleet", .object(fleetOptions), summary: "how the workers of a group hold the budget together"),
             StageOption(
                 "rules", .list(.object(ruleOptions)), summary: "exceptions; the first that a trace meets applies"),
             StageOption("dry_run", .boolean, default: "false", summary: "decide and count, but keep everything"),
@@ -51,6 +52,18 @@ extension BuiltInPolicies {
             "slower_than", .string, default: "p99",
             summary: "traces slower than this percentile of their key, for example p99; none turns it off"),
         StageOption("up_to", .string, default: "80%", summary: "at most this part of what cover leaves"),
+    ]
+
+    private static let fleetOptions = [
+        StageOption(
+            "share", .enumeration(["demand", "partitions"]), default: "demand",
+            summary: "a worker's part follows what it is offered, or how many partitions it owns"),
+        StageOption(
+            "topic", .string, default: "tailrace.budget",
+            summary: "compacted topic in which workers tell what they are offered; made where it is missing"),
+        StageOption("interval", .duration, default: "1s", summary: "how often they do"),
+        StageOption(
+            "stale_after", .duration, default: "10s", summary: "a worker that was silent for so long has no part"),
     ]
 
     private static let ruleOptions = [
@@ -112,6 +125,11 @@ extension BuiltInPolicies {
         budget.mustKeep.errors = keep.boolean("errors") ?? true
         budget.mustKeep.slowerThan = keep.string("slower_than").flatMap(budgetPercentile)
         budget.mustKeep.share = min(0.95, keep.string("up_to").flatMap(budgetShare) ?? 0.8)
+        let fleet = settings.object("fleet")
+        budget.fleet.isByDemand = fleet.string("share") != "partitions"
+        budget.fleet.topic = fleet.string("topic") ?? budget.fleet.topic
+        budget.fleet.settings.interval = fleet.duration("interval") ?? budget.fleet.settings.interval
+        budget.fleet.settings.staleAfter = fleet.duration("stale_after") ?? budget.fleet.settings.staleAfter
         budget.rules = (settings.value["rules"]?.elements ?? []).map { rule in
             let own = StageSettings(name: settings.name, value: rule, definition: ruleOptions)
             let action: BudgetRule.Action =
@@ -147,7 +165,36 @@ extension BuiltInPolicies {
                 "\(policy): keep.slower_than: expected a percentile from p50 to below p100, or none, found "
                     + Wording.quoted(scalar), at: text.location)
         }
+        checkFleet(settings.object("fleet"), policy, &diagnostics)
         checkRules(settings, rate, policy, &diagnostics)
+    }
+
+    private static func checkFleet(
+        _ settings: StageSettings, _ policy: PolicyPlace, _ diagnostics: inout Diagnostics
+    ) {
+        let interval = settings.duration("interval") ?? 1000
+        let staleAfter = settings.duration("stale_after") ?? 10_000
+        if let place = settings.value["interval"], !(100...60_000).contains(interval) {
+            diagnostics.error("\(policy): fleet.interval: expected 100ms to 60s", at: place.location)
+        }
+        // One entry may be lost or late.
+        if let place = settings.value["stale_after"] ?? settings.value["interval"],
+            !(3 * interval...3_600_000).contains(staleAfter), interval <= 60_000
+        {
+            diagnostics.error(
+                "\(policy): fleet.stale_after: expected at least three intervals and at most 1h", at: place.location)
+        }
+        guard let topic = settings.value["topic"], let name = topic.scalar else { return }
+        let isName = name.utf8.allSatisfy { byte in
+            let scalar = Unicode.Scalar(byte)
+            return ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar)
+                || [".", "_", "-"].contains(scalar)
+        }
+        if name.isEmpty || name.utf8.count > 249 || !isName {
+            diagnostics.error(
+                "\(policy): fleet.topic: expected a topic's name (letters, digits, ., _ and -, at most 249), found "
+                    + Wording.quoted(name), at: topic.location)
+        }
     }
 
     private static func checkShare(

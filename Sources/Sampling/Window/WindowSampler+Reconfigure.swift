@@ -36,9 +36,11 @@ extension WindowSampler {
     private func replacePolicies(_ list: [any SamplingPolicy]) {
         earlierCounters = policyCounters
         let state = policies.state
+        let budgets = policies.budgets
         policies = PolicyList(list, stopsAtFirstMatch: settings.stopsAtFirstMatch, clock: clock)
         // Policies that are there before and after go on with what they remember.
         policies.restore(state)
+        for budget in budgets { policies.takeBudgetShare(budget.share, policy: budget.policy) }
         policies.spansArrive(at: streamTime, decidedBy: streamTime &+ settings.max &+ 2 &* settings.tick)
         var scanner = OTLPScanner()
         let batch = SpanBatch()

@@ -309,11 +309,12 @@ public final class WindowSampler: Sampler {
         _ deadline: Int64, _ output: any SamplerOutput
     ) {
         let offsets = store.offsetRange(of: state)
-        let record = DecisionRecord(
+        var record = DecisionRecord(
             traceID: state.traceID, isKept: verdict.isKept, trigger: trigger, policyIndex: verdict.policyIndex,
             policyVersion: policyVersion, probability: verdict.probability, decidedAt: deadline,
             spanCount: state.spanCount, byteCount: state.byteCount, duration: state.duration,
             firstOffset: offsets.first, lastOffset: offsets.last, errorCount: state.errorCount)
+        record.detail = verdict.detail
         if verdict.isKept {
             guard emit(state, record, verdict, output) else { return }
         } else {
@@ -416,6 +417,16 @@ public final class WindowSampler: Sampler {
         gauges.decisionHorizon = settings.decisionHorizon
         gauges.decisionFalsePositiveRate = memory.falsePositiveRate
         return gauges
+    }
+
+    public func text(of name: DecisionName) -> String? { policies.text(of: name) }
+
+    public var budgets: [BudgetGauge] { policies.budgets }
+
+    public func takeBudgetShare(_ share: Double, policy: String) { policies.takeBudgetShare(share, policy: policy) }
+
+    public func chargeBudget(seconds: Double, policy: String) {
+        policies.chargeBudget(seconds: seconds, policy: policy)
     }
 
     public var policyCounters: [PolicyCounters] {

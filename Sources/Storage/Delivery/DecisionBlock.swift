@@ -11,10 +11,13 @@ public struct DecisionBlock: Sendable, Equatable {
     public var lateSpans: [LateSpans]
     /// Names of the policies by the version of their configuration.
     public var policyNames: [UInt32: [String]]
+    /// What the details of the records refer to.
+    public var names: [DecisionName: String]
 
     public init(
         partition: PartitionID, epoch: UInt64 = 0, sampler: String, records: [DecisionRecord],
-        lateSpans: [LateSpans] = [], policyNames: [UInt32: [String]] = [:]
+        lateSpans: [LateSpans] = [], policyNames: [UInt32: [String]] = [:],
+        names: [DecisionName: String] = [:]
     ) {
         self.partition = partition
         self.epoch = epoch
@@ -22,6 +25,7 @@ public struct DecisionBlock: Sendable, Equatable {
         self.records = records
         self.lateSpans = lateSpans
         self.policyNames = policyNames
+        self.names = names
     }
 
     /// The name of the policy that decided; empty where none did, nil where the block does not say.

@@ -2,14 +2,15 @@ import OTLP
 import Pipeline
 import TraceModel
 
-/// The format of decision files, version 2. `docs/delivery.md` describes it.
+/// The format of decision files, version 3. `docs/delivery.md` describes it.
 ///
 /// A file is a header and groups, one per flush. A group is a header, a filter over its trace ids, and blocks. A look-up
 /// reads of each group the header and one line of the filter; a restart skips groups by time and blocks by partition.
-/// Version 1 (no header, blocks only) is still read: `DecisionFile+Legacy.swift`.
+/// Version 2 (without `DecisionFile+Details.swift`) is read by the same code, version 1 (no header, blocks only) by
+/// `DecisionFile+Legacy.swift`.
 enum DecisionFile {
     static let magic: [UInt8] = Array("TAILDEC\n".utf8)
-    static let version: UInt32 = 2
+    static let version: UInt32 = 3
     static let headerSize = 16
     static let groupMagic: UInt32 = 0x5052_4744  // "DGRP"
     static let groupHeaderSize = 64
@@ -131,6 +132,10 @@ enum DecisionFile {
         }
         for part in parts { stored.raw(part) }
         encodeIDs(of: block, into: &stored)
+        if let details = encodeDetails(of: block) {
+            stored.varint(UInt64(details.count))
+            stored.raw(try Zstd.compress(details, level: 1))
+        }
 
         guard let length = UInt32(exactly: stored.bytes.count) else {
             throw StoreError.damaged("a flush with \(block.records.count) decisions is too large for a decision file")
@@ -211,9 +216,9 @@ enum DecisionFile {
     static func checkFileHeader(_ bytes: [UInt8]) throws(StoreError) {
         var decoder = ByteDecoder(bytes.dropFirst(magic.count))
         let version = try decoder.fixed(UInt32.self)
-        guard version == Self.version, try decoder.fixed(UInt32.self) == 0 else {
+        guard (2...Self.version).contains(version), try decoder.fixed(UInt32.self) == 0 else {
             throw .damaged(
-                "decision file version \(version) is not known here (this program reads 1 and \(Self.version)); "
+                "decision file version \(version) is not known here (this program reads 1 to \(Self.version)); "
                     + "it was written by a newer Tailrace")
         }
     }
@@ -312,6 +317,11 @@ enum DecisionFile {
             guard let count = UInt32(exactly: value >> 1) else { throw StoreError.damaged("a count is too large") }
             block.lateSpans.append(
                 LateSpans(traceID: traceIDs[recordCount + index], isKept: value & 1 == 1, count: count))
+        }
+        if !ids.isAtEnd {
+            let detailsRaw = try ids.varint()
+            try decodeDetails(try unpack(bytes[ids.position...], detailsRaw), into: &block)
+            ids = ByteDecoder([])
         }
         guard narrow.isAtEnd, wide.isAtEnd, ids.isAtEnd else {
             throw StoreError.damaged("a block is longer than its contents")

@@ -12,9 +12,20 @@ public final class DecisionLog: Sendable {
         public var record: DecisionRecord
         /// Nil in old files, which do not name policies.
         public var policy: String?
+        /// Names of what its detail refers to, as far as they are known.
+        public var names: DetailNames
         public var partition: PartitionID
         public var sampler: String
         public var place: Place
+    }
+
+    /// For people.
+    public struct DetailNames: Sendable, Equatable {
+        public var tier: String?
+        public var rule: String?
+        public var key: String?
+        /// The policy that the detail is of.
+        public var policy: String?
     }
 
     /// Late spans of a trace, from one flush.
@@ -157,8 +168,8 @@ public final class DecisionLog: Sendable {
         for record in records {
             answer.entries.append(
                 Entry(
-                    record: record, policy: block.policyName(of: record), partition: block.partition,
-                    sampler: block.sampler, place: place))
+                    record: record, policy: block.policyName(of: record), names: block.detailNames(of: record),
+                    partition: block.partition, sampler: block.sampler, place: place))
         }
         for spans in late {
             answer.lateEntries.append(
@@ -205,6 +216,24 @@ public final class DecisionLog: Sendable {
     private func manifest(_ chain: String, _ name: String) -> Manifest? {
         guard let bytes = try? fileSystem.read(layout.manifests + "/" + chain + "/" + name) else { return nil }
         return try? Manifest.decode(bytes)
+    }
+}
+
+extension DecisionBlock {
+    fileprivate func detailNames(of record: DecisionRecord) -> DecisionLog.DetailNames {
+        var found = DecisionLog.DetailNames()
+        if record.detail.kind == .none { return found }
+        for name in DecisionName.all(in: record) {
+            switch name.kind {
+            case .tier: found.tier = names[name]
+            case .rule: found.rule = names[name]
+            case .key: found.key = names[name]
+            }
+        }
+        var decider = record
+        decider.policyIndex = record.detail.policyIndex
+        found.policy = policyName(of: decider)
+        return found
     }
 }
 

@@ -324,7 +324,8 @@ public final class FileDeliveryStore: DeliveryStore {
                 group.blocks.append(
                     DecisionBlock(
                         partition: task.entry.partition, epoch: task.entry.epoch, sampler: lane.sampler,
-                        records: lane.records, lateSpans: lane.lateSpans, policyNames: lane.policyNames))
+                        records: lane.records, lateSpans: lane.lateSpans, policyNames: lane.policyNames,
+                        names: lane.names))
             }
         }
         #if TAILRACE_MUTATIONS

@@ -65,6 +65,7 @@ final class FileSource: Source, @unchecked Sendable {
     var status: SourceStatus {
         var status = SourceStatus()
         status.isConnected = true
+        status.partitionCount = 1
         status.lastError = lastError.withLock { $0 }
         return status
     }

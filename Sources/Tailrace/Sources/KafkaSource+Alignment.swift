@@ -45,7 +45,17 @@ extension KafkaSource {
         lastLookAround = now
         position(consumer)
         confirmEnds(consumer)
+        // Partitions may be added while a worker runs.
+        let isKnown = state.withLock { $0.status.partitionCount != nil }
+        if now - lastCount >= (isKnown ? 30_000 : 1000) { countPartitions(consumer) }
         if alignment != nil { lookAtOthers(consumer, host) }
+    }
+
+    /// Tells how many partitions there are to share; what was known holds where nobody answers.
+    func countPartitions(_ consumer: KafkaConsumer) {
+        lastCount = WallClock.monotonic()
+        guard let count = try? consumer.partitionCount(topic: topic, timeoutMs: 1000), count > 0 else { return }
+        state.withLock { $0.status.partitionCount = count }
     }
 
     /// Finds where partitions start of which nothing has come: an empty partition is at its end from the beginning.

@@ -45,6 +45,7 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     var unconfirmedEnds: Set<PartitionID> = []
     /// Monotonic milliseconds.
     var lastLookAround: Int64 = 0
+    var lastCount: Int64 = 0
 
     /// - Parameters:
     ///   - clusterName: stands for the cluster's id where that is of no use (an embedded broker's is always the same).
@@ -86,6 +87,7 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
         }
         cluster = try connect(consumer, host)
         if waitsForTopic { waitForTopic(consumer, host) }
+        countPartitions(consumer)
         if stopping.load(ordering: .relaxed) { return }
         try consumer.subscribe(topics: [topic], handler: self)
         while !stopping.load(ordering: .relaxed), !rejoining.load(ordering: .relaxed) {

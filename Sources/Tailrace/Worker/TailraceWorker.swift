@@ -27,6 +27,7 @@ public final class TailraceWorker: Sendable {
     let runner: PipelineRunner
     let configuration = Mutex(ConfigurationStatus())
     private let keeper: StoreKeeper
+    private let budgets: BudgetCoordinator
     private let startedAt = WallClock.now()
     /// Tells tools that the store is in use.
     private let lock: FileLock
@@ -51,12 +52,15 @@ public final class TailraceWorker: Sendable {
                 DeadLetterSink(
                     path: "\(layout.deadLetters)/\(incarnation)-\(worker).jsonl", pipeline: pipelineName)
             }, log: log)
+        budgets = BudgetCoordinator(runner: runner, worker: incarnation, log: log)
     }
 
     /// The plan in force.
     public var plan: PipelinePlan { runner.plan }
 
     public func start() throws {
+        // Before the sources, so that the others know of this worker when its partitions come.
+        try budgets.start()
         try runner.start()
         try keeper.start()
     }
@@ -65,6 +69,7 @@ public final class TailraceWorker: Sendable {
     public func stop() {
         keeper.stop()
         runner.stop()
+        budgets.stop()
         lock.release()
     }
 
@@ -82,7 +87,8 @@ public final class TailraceWorker: Sendable {
         WorkerMetrics(
             pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt,
             partitioning: runner.partitioning, configuration: configuration.withLock { $0 },
-            configurationHash: plan.configurationHash, removedFiles: keeper.removedFiles
+            configurationHash: plan.configurationHash, removedFiles: keeper.removedFiles,
+            budgets: budgets.statuses
         )
         .render()
     }
@@ -94,7 +100,8 @@ public final class TailraceWorker: Sendable {
         WorkerHealth(
             failure: runner.failureMessage, dataLosses: runner.dataLosses, sources: runner.sourceStatuses,
             degradation: runner.snapshots.flatMap(\.degradation), storeDirectory: storeDirectory,
-            partitioning: runner.partitioning, now: WallClock.now(), spillError: totals.gauges.spillError)
+            partitioning: runner.partitioning, now: WallClock.now(), spillError: totals.gauges.spillError,
+            budgets: budgets.statuses)
     }
 
     // MARK: -
@@ -166,7 +173,8 @@ public struct WorkerHealth: Sendable {
     init(
         failure: String?, dataLosses: [String], sources: [(name: String, status: SourceStatus)],
         degradation: [DegradationStep], storeDirectory: String,
-        partitioning: [(source: String, status: PartitioningStatus)], now: Int64, spillError: String? = nil
+        partitioning: [(source: String, status: PartitioningStatus)], now: Int64, spillError: String? = nil,
+        budgets: [BudgetStatus] = []
     ) {
         dependencies = sources.map { source in
             let detail = source.status.lastError ?? (source.status.isConnected ? "" : "not connected yet")
@@ -182,6 +190,14 @@ public struct WorkerHealth: Sendable {
         }
         if let spillError { dependencies.append(("spill files", "degraded", spillError)) }
         if let failure { dependencies.append(("pipeline", "down", failure)) }
+        for budget in budgets where budget.isStale {
+            dependencies.append(
+                (
+                    "budget \(budget.sampler)/\(budget.policy)", "degraded",
+                    "the workers' topic is out of reach, the budget is shared by partitions"
+                        + (budget.problem.map { ": \($0)" } ?? "")
+                ))
+        }
         for loss in dataLosses { dependencies.append(("log", "degraded", loss)) }
         for (source, status) in partitioning where status.isSplit(now: now) {
             dependencies.append(

@@ -13,12 +13,15 @@ struct WorkerMetrics {
     let configurationHash: UInt32
     /// Files of the store that nobody needed any more.
     var removedFiles: UInt64 = 0
+    /// How budgets are shared with other workers.
+    var budgets: [BudgetStatus] = []
 
     func render() -> String {
         var text = MetricsText(constantLabels: [("pipeline", pipeline)])
         let totals = WorkerTotals(snapshots)
         spans(totals, &text)
         policies(&text)
+        budgets(&text)
         partitions(&text)
         worker(totals, &text)
         configuration(&text)
@@ -95,7 +98,8 @@ struct WorkerMetrics {
             counters.clampedTimestamps)
     }
 
-    private func policies(_ text: inout MetricsText) {
+    /// All threads' counters together, by sampler.
+    var policySums: [(sampler: String, counters: [PolicyCounters])] {
         var sums: [(sampler: String, counters: [PolicyCounters])] = []
         for (sampler, counters) in snapshots.flatMap(\.policies) {
             if let index = sums.firstIndex(where: { $0.sampler == sampler }) {
@@ -104,6 +108,11 @@ struct WorkerMetrics {
                 sums.append((sampler, counters))
             }
         }
+        return sums
+    }
+
+    private func policies(_ text: inout MetricsText) {
+        let sums = policySums
         let families: [(String, String, KeyPath<PolicyCounters, UInt64>)] = [
             ("tailrace_policy_evaluated_traces_total", "Traces a policy was asked about.", \.evaluatedTraces),
             ("tailrace_policy_matched_traces_total", "Traces a policy voted to keep, or to drop.", \.matchedTraces),

@@ -2,6 +2,7 @@ import ArgumentParser
 import Kafka
 import Pipeline
 import Query
+import Sampling
 import Server
 import Tailrace
 
@@ -41,6 +42,9 @@ struct UpCommand: AsyncParsableCommand {
         let plan = try loadPlan(brokers: broker.bootstrapServers)
         let topic = plan.sources.compactMap { plan.stages[$0].settings.string("topic") }.first ?? "otlp_spans"
         try? broker.createTopic(topic, partitions: partitions)
+        for budget in plan.samplers.flatMap({ BudgetSettings.all(in: plan.stages[$0].settings) }) {
+            try? broker.createTopic(budget.settings.fleet.topic, partitions: 1)
+        }
 
         let worker: TailraceWorker
         do {

@@ -143,10 +143,108 @@ struct DecisionFileTests {
         }
     }
 
+    /// The same with what adaptive policies say: budgets' decisions, a few rates, and some that have nothing to say.
+    private static func detailed(_ block: DecisionBlock, seed: UInt64, isStrange: Bool = true) -> DecisionBlock {
+        var random = SeededRandom(seed: seed)
+        var block = block
+        for index in block.records.indices {
+            let kind = Int.random(in: 0...9, using: &random)
+            guard kind > 0 else { continue }
+            var detail = DecisionDetail(kind == 1 ? .rate : .budget)
+            detail.policyIndex = kind == 2 ? 5 : block.records[index].policyIndex
+            let isOdd = isStrange && kind == 3
+            detail.key = UInt64.random(in: 0...20, using: &random) &* 0x9e37_79b9_7f4a_7c15
+            detail.tick = isOdd ? .random(in: .min ... .max, using: &random) : 1_750_000_000 + Int64(index / 100)
+            detail.rate = isOdd ? Double.random(in: 1...1e6, using: &random) : 0.25
+            block.records[index].probability = Double.random(in: 0...1, using: &random)
+            detail.threshold = DecisionDetail.threshold(probability: block.records[index].probability)
+            if kind != 1 {
+                detail.tier = UInt8.random(in: 0...6, using: &random)
+                detail.rule = kind == 4 ? 3 : DecisionDetail.noRule
+                detail.shape = UInt64.random(in: 0...40, using: &random) &* 0xd6e8_feb8_6659_fd93
+                detail.isOversize = isOdd
+                detail.isDryRun = isOdd
+                if isOdd { detail.threshold = random.next() }
+            }
+            block.records[index].detail = detail
+            for name in DecisionName.all(in: block.records[index]) where name.value % 3 != 1 {
+                block.names[name] = "\(name.kind) ü \(name.value)"
+            }
+        }
+        return block
+    }
+
+    @Test(
+        "what adaptive policies say of their decisions is read as it was written, or not at all",
+        arguments: [1, 3, 400])
+    func detailsAreReadAsTheyWereWritten(count: Int) throws {
+        let group = DecisionGroup(
+            sequence: 8,
+            blocks: [
+                Self.detailed(Self.block(count, seed: 21), seed: 22), Self.block(count, seed: 23),
+                Self.detailed(Self.block(count, seed: 24), seed: 25),
+            ])
+        let bytes = try Self.file([group])
+        #expect(try Self.read(bytes) == [group])
+        DeliveryCodecTests.expectDamageIsFound(bytes, seed: 26) { damaged in
+            ((try? Self.read(damaged)) ?? []).isEmpty == false
+        }
+        // Samplers that remember decisions need none of it.
+        let remembered = try DecisionFile.decodeBlocks(
+            DecisionFile.encode(group)[(DecisionFile.groupHeaderSize + Self.filterLength(group))...], withDetails: false
+        )
+        #expect(remembered.allSatisfy { block in block.records.allSatisfy { $0.detail.kind == .none } })
+    }
+
+    private static func filterLength(_ group: DecisionGroup) -> Int {
+        DecisionFilter.make(
+            group.blocks.flatMap { block in (block.records.map(\.traceID) + block.lateSpans.map(\.traceID)) }
+                .map(DecisionFilter.hash)
+        ).count
+    }
+
+    @Test("damage behind good checksums does not trap in details either", arguments: 1...2 as ClosedRange<UInt64>)
+    func forgedDetailsDoNotTrap(seed: UInt64) throws {
+        var random = SeededRandom(seed: seed)
+        let block = Self.detailed(Self.block(30, seed: seed), seed: seed)
+        let details = try #require(DecisionFile.encodeDetails(of: block))
+        for _ in 0..<3000 {
+            var forged = details
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                forged[.random(in: 0..<forged.count, using: &random)] = .random(in: 0...255, using: &random)
+            }
+            var target = block
+            try? DecisionFile.decodeDetails(forged, into: &target)
+        }
+    }
+
+    @Test("a file of version 2 is still read")
+    func filesOfVersion2AreRead() throws {
+        let groups = [DecisionGroup(sequence: 8, blocks: [Self.block(40, seed: 27)])]
+        var bytes = try Self.file(groups)
+        // Without details a group is what version 2 wrote.
+        #expect(bytes[8] == 3)
+        bytes[8] = 2
+        #expect(try Self.read(bytes) == groups)
+    }
+
+    @Test("a budget's decision takes less than 45 bytes with everything that explains it")
+    func aBudgetsDecisionIsSmall() throws {
+        let block = Self.detailed(Self.block(20_000, seed: 28, isStrange: false), seed: 29, isStrange: false)
+        let size = try DecisionFile.encode(DecisionGroup(sequence: 1, blocks: [block])).count
+        var plain = block
+        for index in plain.records.indices { plain.records[index].detail = DecisionDetail(.none) }
+        let before = try DecisionFile.encode(DecisionGroup(sequence: 1, blocks: [plain])).count
+        print(
+            "bytes per decision of a budget: \(Double(size) / 20_000), \(Double(before) / 20_000) without details (seed 28)"
+        )
+        #expect(size - before < 20_000 * 8)
+    }
+
     @Test("a file of a newer version is refused with the reason")
     func newerVersionsAreRefused() throws {
         var bytes = try Self.file([])
-        bytes[8] = 3
+        bytes[8] = 4
         let error = #expect(throws: StoreError.self) { try Self.read(bytes) }
         #expect(error?.description.contains("newer Tailrace") == true)
     }
