@@ -60,6 +60,7 @@ extension PartitionTask {
         let plan = taskPlan.plan
         for (port, output) in plan.stages[stage].definition.outputs.enumerated() where output.type == .traces {
             for consumer in plan.stages[stage].consumers[port] {
+                if isObserved { observer?.reached(plan.stages[consumer].name, [trace.summary.traceID]) }
                 if let traceStage = stages.traceStages[consumer] {
                     var trace = trace
                     if traceStage.process(&trace) { send(trace, from: consumer) }

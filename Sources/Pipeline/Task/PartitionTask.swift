@@ -23,6 +23,15 @@ package final class PartitionTask {
             self.maximumRecordBytes = maximumRecordBytes
             self.sourceName = sourceName
         }
+
+        /// As the plan's source states them.
+        package init(_ taskPlan: TaskPlan) {
+            let settings = taskPlan.plan.stages[taskPlan.source].settings
+            self.init(
+                encoding: settings.string("encoding").flatMap(RecordEncoding.init(rawValue:)) ?? .otlpProto,
+                maximumRecordBytes: Int(settings.size("max_record_bytes") ?? 16 << 20), sourceName: settings.name)
+            isRepartitioned = settings.string("keyed_by") == "repartition"
+        }
     }
 
     package let partition: PartitionID
@@ -40,7 +49,11 @@ package final class PartitionTask {
         set { refusal = newValue }
     }
     private var refusal: (any Error)?
-    package weak var observer: (any TaskObserver)?
+    package weak var observer: (any TaskObserver)? {
+        didSet { isObserved = observer != nil }
+    }
+    /// Asked per record and stage, where a weak reference would cost.
+    private(set) var isObserved: Bool
 
     package internal(set) var lanes: [TaskLane] = []
     var stages = TaskStages()
@@ -82,6 +95,7 @@ package final class PartitionTask {
         self.partition = partition
         self.sinks = sinks
         self.observer = observer
+        isObserved = observer != nil
         epoch = restored.epoch
         let entry = restored.entry
         position = entry?.low ?? startOffset
@@ -308,6 +322,9 @@ package final class PartitionTask {
         _ stage: Int, _ current: SpanBatch, _ record: SourceRecord, _ context: RecordContext, isReplayed: Bool
     ) {
         let plan = taskPlan.plan
+        if isObserved {
+            observer?.reached(plan.stages[stage].name, Set(inputs[stage].map { current.heads[Int($0)].traceID }))
+        }
         if let lane = lanes.first(where: { $0.stage == stage }) {
             take(lane, current, context, isReplayed: isReplayed, offset: record.offset, stage: stage)
         } else if let scrubber = stages.scrubbers[stage] {
