@@ -54,7 +54,8 @@ final class OverallChecker {
             notes: (missing + surplus).prefix(5).map { "trace \($0.title): \(checker.reason(of: $0, sampler))" })
     }
 
-    /// A span that a sampler has kept leaves it once, whatever crashes.
+    /// What a sampler has kept leaves it once, whatever crashes. Late spans are merged by those who read them: the sampler no
+    /// longer knows which spans it had.
     private func doubledProblem(_ stage: String) -> TraceChecker.Problem? {
         struct Place: Hashable {
             var trace: TraceID
@@ -63,7 +64,7 @@ final class OverallChecker {
         }
         guard isSink(stage) else { return nil }
         var seen: Set<Place> = []
-        for case .trace(let kept) in world.items(in: stage) {
+        for case .trace(let kept) in world.items(in: stage) where !kept.isLate {
             for (span, _) in OutputItem.trace(kept).spans
             where !seen.insert(Place(trace: span.traceID, span: span.spanID, kind: span.kind)).inserted {
                 let title = world.traces.values.joined().first { $0.id == span.traceID }?.title ?? span.traceID.hex

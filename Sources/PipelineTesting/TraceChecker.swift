@@ -194,10 +194,13 @@ final class TraceChecker {
                     "\(held); its window closes at \(TestWorld.seconds(closesAt)) if no more come, and it is "
                     + "\(TestWorld.seconds(world.now))"
             }
-            return
-                "\(held); its window closed at \(TestWorld.seconds(closesAt)), and stream time is "
-                + "\(TestWorld.seconds(waiting.streamTime - TestWorld.epoch)): a tick (window.tick, 1s by default) is decided "
-                + "when it is over, so advance further"
+            let streamTime = waiting.streamTime - TestWorld.epoch
+            let cause =
+                streamTime < world.now
+                ? "stream time is \(TestWorld.seconds(streamTime)), since a partition follows the clock only after 5 s "
+                    + "without a record"
+                : "the tick (window.tick, 1s by default) is decided when it is over"
+            return "\(held); its window closed at \(TestWorld.seconds(closesAt)); \(cause): advance further"
         case .unseen: return unseenReason(trace, sampler)
         }
     }

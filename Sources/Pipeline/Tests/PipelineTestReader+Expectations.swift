@@ -16,8 +16,10 @@ extension PipelineTestReader {
             let sampler = entry.value["sampler"]?.scalar
             var expectations: [TraceExpectation] = []
             for entry in entries where entry.key != "sampler" {
-                let location = entry.value.content == .null ? entry.keyLocation : entry.value.location
-                for check in checks(entry) {
+                if entry.key == "index" {
+                    expectations += index(entry)
+                } else if let check = check(entry) {
+                    let location = Self.place(of: entry)
                     if Self.isAboutDecision(check), !hasOneSampler(sampler, at: location) { return nil }
                     expectations.append(TraceExpectation(check: check, sampler: sampler, location: location))
                 }
@@ -28,9 +30,14 @@ extension PipelineTestReader {
             let fates = Wording.choice(TraceFate.allCases.map(\.rawValue))
             error(
                 "\(entry.key): expected \(fates), as in kept by errors, or a map; found \(Wording.kind(of: entry.value))",
-                at: entry.value.content == .null ? entry.keyLocation : entry.value.location)
+                at: Self.place(of: entry))
             return nil
         }
+    }
+
+    /// Where an entry's value stands; where it has none, its key.
+    private static func place(of entry: ConfigEntry) -> SourceLocation {
+        entry.value.content == .null ? entry.keyLocation : entry.value.location
     }
 
     private static func isAboutDecision(_ check: TraceExpectation.Check) -> Bool {
@@ -99,18 +106,17 @@ extension PipelineTestReader {
         return .fate(fate, policy: policy, trigger: trigger)
     }
 
-    private mutating func checks(_ entry: ConfigEntry) -> [TraceExpectation.Check] {
+    private mutating func check(_ entry: ConfigEntry) -> TraceExpectation.Check? {
         let text = entry.value.scalar
         switch entry.key {
-        case "decision": return text.flatMap(TraceFate.init).map { [.fate($0, policy: nil, trigger: nil)] } ?? []
-        case "policy": return text.map { [.policy($0)] } ?? []
-        case "trigger":
-            return Decision.Trigger.allCases.first { $0.name == text }.map { [.trigger($0)] } ?? []
-        case "reason": return text.map { [.reason($0)] } ?? []
-        case "probability": return range(entry).map { [.probability($0)] } ?? []
-        case "span_count": return range(entry).map { [.spanCount($0)] } ?? []
+        case "decision": return text.flatMap(TraceFate.init).map { .fate($0, policy: nil, trigger: nil) }
+        case "policy": return text.map { .policy($0) }
+        case "trigger": return Decision.Trigger.allCases.first { $0.name == text }.map { .trigger($0) }
+        case "reason": return text.map { .reason($0) }
+        case "probability": return range(entry).map { .probability($0) }
+        case "span_count": return range(entry).map { .spanCount($0) }
         case "kept", "dropped", "open", "unseen":
-            return TraceFate(rawValue: entry.key).flatMap { fate in range(entry).map { [.count(fate, $0)] } } ?? []
+            return TraceFate(rawValue: entry.key).flatMap { fate in range(entry).map { .count(fate, $0) } }
         case "outputs":
             let names = text.map { [$0] } ?? entry.value.elements.compactMap(\.scalar)
             let sinks = stages.filter { $0.role == .sink }.map(\.name) + [OverallExpectation.deadLetters]
@@ -119,29 +125,31 @@ extension PipelineTestReader {
                 error(
                     "outputs: no sink is called \(Wording.quoted(name)).\(suggestion) Sinks: \(Wording.list(sinks))",
                     at: entry.value.location)
-                return []
+                return nil
             }
-            return [.outputs(names)]
+            return .outputs(names)
         case "spans":
-            return spans(entry.value, keyLocation: entry.keyLocation, isExpectation: true).map { [.spans($0)] } ?? []
-        case "index": return index(entry)
-        default: return []
+            return spans(entry.value, keyLocation: entry.keyLocation, isExpectation: true).map { .spans($0) }
+        default: return nil
         }
     }
 
-    private mutating func index(_ entry: ConfigEntry) -> [TraceExpectation.Check] {
+    private mutating func index(_ entry: ConfigEntry) -> [TraceExpectation] {
         guard isMap(entry) else { return [] }
         return entry.value.entries.compactMap { attribute in
+            var values: [String]?
             switch attribute.value.content {
-            case .null: return .index(key: attribute.key, values: nil)
-            case .scalar(let text, _): return .index(key: attribute.key, values: [text])
-            case .list(let elements): return .index(key: attribute.key, values: elements.compactMap(\.scalar))
+            case .null: break
+            case .scalar(let text, _): values = [text]
+            case .list(let elements): values = elements.compactMap(\.scalar)
             case .map:
                 error(
                     "index: \(attribute.key): expected a value, a list of values or nothing, found a map",
                     at: attribute.value.location)
                 return nil
             }
+            return TraceExpectation(
+                check: .index(key: attribute.key, values: values), sampler: nil, location: Self.place(of: attribute))
         }
     }
 
@@ -149,7 +157,7 @@ extension PipelineTestReader {
         if let range = entry.value.scalar.flatMap(NumberRange.init) { return range }
         error(
             "\(entry.key): expected \(NumberRange.expectation), found \(Wording.kind(of: entry.value))",
-            at: entry.value.content == .null ? entry.keyLocation : entry.value.location)
+            at: Self.place(of: entry))
         return nil
     }
 
@@ -163,8 +171,7 @@ extension PipelineTestReader {
             guard isMap(part) else { continue }
             for item in part.value.entries {
                 let check = part.key == "outputs" ? output(item) : counter(item)
-                let location = item.value.content == .null ? item.keyLocation : item.value.location
-                if let check { expectations.append(OverallExpectation(check: check, location: location)) }
+                if let check { expectations.append(OverallExpectation(check: check, location: Self.place(of: item))) }
             }
         }
         if entry.value.entries.isEmpty { error("expect: expected outputs or counters", at: entry.keyLocation) }
@@ -193,7 +200,7 @@ extension PipelineTestReader {
         case .null, .map:
             error(
                 "outputs: \(name): expected how many, or a list of what reached it; found \(Wording.kind(of: item.value))",
-                at: item.value.content == .null ? item.keyLocation : item.value.location)
+                at: Self.place(of: item))
             return nil
         }
         if stage == nil || stage?.inputs == [.rejects] {

@@ -8,6 +8,7 @@ import TraceModel
 ///     detail     = duration | "+" duration | "error" [ text ] | "ok" | "unset" | kind | attributes
 ///                | "resource" attributes | "event" text [ attributes ] | "link" trace | "tracestate" text | "sampled"
 ///     attributes = "{" [ [ "!" ] key [ ( "=" | ":" ) value ] { "," … } ] "}"
+///     value      = text [ "*" count ] | "*" | "[" value { "," value } "]" | characters up to "," or "}"
 struct SpanNotationParser {
     private var scanner: NotationScanner
     private let isExpectation: Bool
@@ -15,6 +16,8 @@ struct SpanNotationParser {
 
     private static let maximumDepth = 64
     private static let maximumCount = 10_000
+    /// Bytes of a repeated text.
+    private static let maximumText = 1 << 20
     private static let details =
         ["error", "ok", "unset", "resource", "event", "link", "tracestate", "sampled"]
         + SpanKind.allCases.filter { $0 != .unspecified }.map(\.name)
@@ -276,7 +279,7 @@ struct SpanNotationParser {
     private mutating func value(of key: String) throws(SpanNotationProblem) -> AttributeValue {
         scanner.skipSpace()
         switch scanner.peek {
-        case "\"", "'": return .string(try scanner.quoted())
+        case "\"", "'": return .string(try repeated(try scanner.quoted()))
         case "[":
             let open = scanner.index
             _ = scanner.accept("[")
@@ -301,6 +304,20 @@ struct SpanNotationParser {
             }
             return Self.typed(text)
         }
+    }
+
+    /// `"x"*5000`: a text so many times, for tests of limits.
+    private mutating func repeated(_ text: String) throws(SpanNotationProblem) -> String {
+        guard scanner.accept("*") else { return text }
+        scanner.skipSpace()
+        let start = scanner.index
+        let word = scanner.word()
+        guard let times = Int(word), times >= 0, times <= Self.maximumText / max(1, text.utf8.count) else {
+            throw scanner.problem(
+                "expected how many times after *, at most \(Self.maximumText) bytes in all, found \(Wording.quoted(word))",
+                at: start)
+        }
+        return String(repeating: text, count: times)
     }
 
     /// A value without quotes may have spaces: it ends with the entry.
