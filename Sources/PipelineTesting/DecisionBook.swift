@@ -15,23 +15,34 @@ final class DecisionBook: TaskObserver {
     }
 
     private var published: [Key: Entry] = [:]
+    /// In the group that is being published.
+    private var sealed: [Key: Entry] = [:]
     private var pending: [Key: Entry] = [:]
     /// Traces that have reached each stage.
     private(set) var reached: [String: Set<TraceID>] = [:]
 
     func decision(of trace: TraceID, by sampler: String) -> Entry? {
         let key = Key(sampler: sampler, trace: trace)
-        return pending[key] ?? published[key]
+        return pending[key] ?? sealed[key] ?? published[key]
     }
 
-    /// Everything decided so far is durable.
-    func publish() {
-        published.merge(pending) { $1 }
+    /// Everything decided so far is in the next group.
+    func seal() {
+        sealed.merge(pending) { $1 }
         pending = [:]
     }
 
+    /// The group is durable.
+    func publish() {
+        published.merge(sealed) { $1 }
+        sealed = [:]
+    }
+
     /// A crash: what was not published is undone.
-    func forgetPending() { pending = [:] }
+    func forgetUnpublished() {
+        sealed = [:]
+        pending = [:]
+    }
 
     func kept(_ trace: KeptTrace, stage: String) {
         // Late spans follow the decision that was made.

@@ -40,7 +40,7 @@ public struct PipelineTestRunner: Sendable {
     private func take(_ step: PipelineTest.Step, in world: TestWorld) throws -> [PipelineTestFailure] {
         switch step.action {
         case .send(let traffic): try world.send(traffic)
-        case .record(let record): try world.send(record, at: step.location)
+        case .record(let record): try world.send(record)
         case .resend(let traces): try world.resend(traces)
         case .advance(let duration): try world.advance(duration)
         case .flush: try world.flush()

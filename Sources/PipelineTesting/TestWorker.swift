@@ -8,7 +8,7 @@ import TraceModel
 final class TestWorker {
     private let core: WorkerCore
     private let store: FileDeliveryStore
-    private let writer = HeldGroup()
+    private let writer: HeldGroup
     private let control: Control
     private let topics: [TestTopic]
     private let book: DecisionBook
@@ -29,6 +29,7 @@ final class TestWorker {
         store = try FileDeliveryStore(
             layout: StoreLayout(root: "store"), incarnation: name, fileSystem: world.fileSystem)
         control = Control(topics: world.topics)
+        writer = HeldGroup(book: world.book)
         var sinks: [String: CapturingSink] = [:]
         var byIndex: [Int: any Sink] = [:]
         for index in world.plan.sinks {
@@ -162,8 +163,15 @@ final class TestWorker {
     private final class HeldGroup: GroupWriter, @unchecked Sendable {
         // Used by the thread that runs the test only, hence the unchecked Sendable.
         private var group: CommitGroup?
+        private let book: DecisionBook
 
-        func publish(_ group: CommitGroup) { self.group = group }
+        init(book: DecisionBook) { self.book = book }
+
+        /// Called when the group has just been sealed: what is decided from here on is not in it.
+        func publish(_ group: CommitGroup) {
+            self.group = group
+            book.seal()
+        }
 
         func take() -> CommitGroup? {
             defer { group = nil }

@@ -29,12 +29,16 @@ final class TestWorld {
     init(plan: PipelinePlan, test: PipelineTest) throws {
         self.plan = plan
         self.test = test
-        let topics = plan.sources.map { index in
+        var topics: [TestTopic] = []
+        for index in plan.sources {
             let stage = plan.stages[index]
-            // A name of its own for each source, so that two sources of one topic are two logs.
-            return TestTopic(
-                source: stage.name, name: stage.settings.string("topic") ?? stage.name,
-                partitionCount: test.partitions)
+            let name = stage.settings.string("topic") ?? stage.name
+            // Two sources of one topic are two logs here.
+            let isTaken = topics.contains { $0.name == name }
+            topics.append(
+                TestTopic(
+                    source: stage.name, name: isTaken ? "\(name)@\(stage.name)" : name, partitionCount: test.partitions)
+            )
         }
         self.topics = topics
         relays = Self.relays(plan, topics)
@@ -110,7 +114,7 @@ final class TestWorld {
     /// The process dies; a new one starts at once.
     func crash() throws {
         if let worker { formerSnapshots.append(worker.lastSnapshot) }
-        book.forgetPending()
+        book.forgetUnpublished()
         worker = nil
         worker = try start()
         try tick()
@@ -135,14 +139,8 @@ final class TestWorld {
         try tick()
     }
 
-    func send(_ record: PipelineTest.Record, at location: SourceLocation) throws {
+    func send(_ record: PipelineTest.Record) throws {
         let topic = entrance(record.source)
-        if let partition = record.partition, let topic, partition >= topic.partitions.count {
-            throw PipelineTestFailure(
-                location: location,
-                message: "the topic has \(topic.partitions.count) partitions, so none is \(partition); the test's key "
-                    + "partitions says how many there are")
-        }
         switch record.content {
         case .bytes(let bytes):
             topic?.append(

@@ -11,7 +11,7 @@ package enum PipelineTestOptions {
     ]
 
     /// Steps as messages name them, with an example each.
-    static let steps: [(word: String, example: String)] = [
+    package static let steps: [(word: String, example: String)] = [
         ("trace", "trace a: frontend \"GET /\" 120ms"),
         ("traces", "100 traces a: frontend \"GET /\" 120ms"),
         ("record", "record: { text: no spans }"),

@@ -72,9 +72,8 @@ extension PipelineTestReader {
         guard let first = words.first, let fate = TraceFate(rawValue: first) else {
             let names = TraceFate.allCases.map(\.rawValue)
             let suggestion = Wording.suggestion(for: words.first ?? "", among: names)
-            error(
-                "expected \(Wording.choice(names)), as in kept by errors; found \(Wording.kind(of: value)).\(suggestion)",
-                at: value.location)
+            let found = Wording.kind(of: value) + (suggestion.isEmpty ? "" : ".\(suggestion)")
+            error("expected \(Wording.choice(names)), as in kept by errors; found \(found)", at: value.location)
             return nil
         }
         var rest = words.dropFirst()

@@ -1,9 +1,9 @@
 import TraceModel
 
 /// Reads the `tests` of a pipeline file and reports every mistake that can be found without running them.
-struct PipelineTestReader {
+package struct PipelineTestReader {
     /// What a test may know of a stage.
-    struct Stage {
+    package struct Stage {
         var name: String
         var role: StageRole?
         /// Types of what it reads.
@@ -13,17 +13,18 @@ struct PipelineTestReader {
     let stages: [Stage]
     let unresolved: Set<SourceLocation>
     private(set) var tests: [PipelineTest] = []
-    var diagnostics = Diagnostics()
+    package var diagnostics = Diagnostics()
     /// The test at hand: what messages are about, and the names of its traces so far with how many each stands for.
     var subject = ""
     var known: [String: Int?] = [:]
+    private var partitionCount = 1
 
     /// More would be a program; each runs the whole pipeline.
     private static let maximumTestCount = 1000
     private static let maximumStepCount = 10_000
     private static let maximumTraceCount = 1_000_000
 
-    init(_ value: ConfigValue?, stages: [Stage], unresolved: Set<SourceLocation>) {
+    package init(_ value: ConfigValue?, stages: [Stage], unresolved: Set<SourceLocation>) {
         self.stages = stages
         self.unresolved = unresolved
         guard let value, value.content != .null else { return }
@@ -61,6 +62,7 @@ struct PipelineTestReader {
         if let partitions = map["partitions"]?.scalar.flatMap({ Int($0) }), (1...64).contains(partitions) {
             test.partitions = partitions
         }
+        partitionCount = test.partitions
         guard let steps = map["steps"] else { return test }
         guard case .list(let elements) = steps.content else {
             error("steps: expected a list of steps, found \(Wording.kind(of: steps))", at: steps.location)
@@ -163,8 +165,11 @@ struct PipelineTestReader {
             return names.isEmpty ? overall(entry) : expectation(entry, names)
         case "advance" where words.count == 1:
             guard let text = entry.value.scalar, let time = Units.duration(text), time > 0 else {
-                let expected = "advance: expected a duration such as 10s, found \(Wording.kind(of: entry.value))"
-                error(expected, at: entry.value.content == .null ? location : entry.value.location)
+                let found = Wording.kind(of: entry.value)
+                let hint = entry.value.scalar.flatMap { Double($0) == nil ? nil : "; write \($0)s" } ?? ""
+                error(
+                    "advance: expected a duration such as 10s, found \(found)\(hint)",
+                    at: entry.value.content == .null ? location : entry.value.location)
                 return nil
             }
             // Stream time and windows are sums of times like this one.
@@ -255,7 +260,15 @@ struct PipelineTestReader {
             return nil
         }
         var record = PipelineTest.Record(content: content)
-        record.partition = map["partition"]?.scalar.flatMap { Int($0) }
+        if let value = map["partition"], let partition = value.scalar.flatMap({ Int($0) }), partition >= 0 {
+            guard partition < partitionCount else {
+                error(
+                    "record: there is no partition \(partition): the test has partitions: \(partitionCount), counted from 0",
+                    at: value.location)
+                return nil
+            }
+            record.partition = partition
+        }
         if let source = map["source"], let name = source.scalar {
             let sources = stages.filter { $0.role == .source }.map(\.name)
             guard sources.contains(name) else {
