@@ -157,7 +157,7 @@ struct RunnerTests {
     @Test(
         "a bug in the delivery protocol makes a test fail",
         arguments: [
-            ProtocolMutation.decisionsNotRestored, .doneRefsForgotten, .lateSpanForgetsDecision, .revokedTaskStays,
+            ProtocolMutation.decisionsNotRestored, .doneRefsForgotten, .lateSpanForgetsDecision,
         ])
     func mutations(mutation: ProtocolMutation) throws {
         // An open trace holds the watermark back, so that a restart reads the kept one again.
