@@ -78,7 +78,7 @@ let package = Package(
         // The production plan and worker under virtual time, with records and sinks in memory: docs/testing-pipelines.md.
         .target(
             name: "PipelineTesting",
-            dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Spelling", "Tailrace"]),
+            dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Tailrace"]),
         .executableTarget(
             name: "TailraceCLI",
             dependencies: [
