@@ -18,6 +18,8 @@ let package = Package(
         // Stages of one's own need the stage protocols and the span views besides the umbrella.
         .library(name: "Tailrace", targets: ["Tailrace", "Pipeline", "OTLP", "TraceModel"]),
         .executable(name: "tailrace", targets: ["TailraceCLI"]),
+        // Runs the tests of pipeline files, also for programs with stages of their own.
+        .library(name: "PipelineTesting", targets: ["PipelineTesting"]),
         // For Benchmarks/, a package of its own, which cannot see `package` declarations.
         .library(name: "BenchmarkWorkloads", targets: ["BenchmarkWorkloads"]),
     ],
@@ -79,10 +81,14 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        // The production plan and worker under virtual time, with records and sinks in memory: docs/testing-pipelines.md.
+        .target(
+            name: "PipelineTesting",
+            dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Tailrace"]),
         .executableTarget(
             name: "TailraceCLI",
             dependencies: [
-                "Sampling", "Workbench", "Estimation", "Comparison", "Import",
+                "PipelineTesting", "Sampling", "Workbench", "Estimation", "Comparison", "Import",
                 "Tailrace", "TraceModel", "OTLP", "Kafka", "Pipeline", "Storage", "Query", "Server", "DemoTraffic",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -156,6 +162,9 @@ let package = Package(
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]),
         .testTarget(name: "TailraceTests", dependencies: ["Tailrace", "Pipeline", "OTLP", "TraceModel"]),
+        .testTarget(
+            name: "PipelineTestingTests",
+            dependencies: ["PipelineTesting", "TailraceCLI", "Tailrace", "Pipeline", "OTLP", "TraceModel"]),
         .testTarget(name: "DemoTrafficTests", dependencies: ["DemoTraffic", "TraceModel"]),
         .testTarget(
             name: "ProjectTests",

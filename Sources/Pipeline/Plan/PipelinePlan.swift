@@ -32,8 +32,8 @@ public struct PipelinePlan: Sendable {
     public let file: String
     /// Every stage stands after all stages it reads from; otherwise in the order of the file.
     public let stages: [Stage]
-    /// The file's `tests`, unchecked.
-    public let tests: ConfigValue?
+    /// The file's `tests`: what `tailrace test` runs. A worker ignores them.
+    public let tests: [PipelineTest]
     /// Changes when anything changes that a stage is, is told or reads; not with comments, the order of keys or of
     /// stages. Stable across processes and versions: FNV-1a over the canonical content.
     /// The contents of files that options name are not part of it.
@@ -43,7 +43,7 @@ public struct PipelinePlan: Sendable {
     private let scrubberChains: [[Int]]
     private let indices: [String: Int]
 
-    init(name: String, file: String, stages: [Stage], tests: ConfigValue?, scrubberChains: [[Int]]) {
+    init(name: String, file: String, stages: [Stage], tests: [PipelineTest], scrubberChains: [[Int]]) {
         self.name = name
         self.file = file
         self.stages = stages

@@ -17,6 +17,7 @@ struct PlanBuilder {
     var links: [[Link]] = []
     /// Declarations that a misspelt reference probably means: "nothing reads it" would mislead.
     var guessedReads: Set<Int> = []
+    private var tests: [PipelineTest] = []
 
     init(_ file: PipelineFile) {
         self.file = file
@@ -33,11 +34,30 @@ struct PlanBuilder {
         reportUnreachable(cyclic: cyclic)
         let hasUnread = reportUnread()
         reportMissingEnds(hasUnread: hasUnread)
-        guard cyclic.isEmpty else { return nil }
+        guard cyclic.isEmpty else {
+            readTests()
+            return nil
+        }
         if !diagnostics.hasErrors, expand() { links = declarations.indices.map { resolve($0) } }
         let order = topologicalOrder()
         let chains = scrubberChains(in: order)
+        readTests()
         return diagnostics.hasErrors ? nil : plan(order: order, chains: chains)
+    }
+
+    /// After expansion: tests may name stages that the plan has added.
+    private mutating func readTests() {
+        let stages = declarations.indices.map { index in
+            let types = links[index].compactMap { link in
+                link.port.flatMap { declarations[link.stage].definition?.outputs[$0].type }
+            }
+            return PipelineTestReader.Stage(
+                name: declarations[index].name, role: declarations[index].definition?.role,
+                inputs: PortType.allCases.filter(types.contains))
+        }
+        let reader = PipelineTestReader(file.tests, stages: stages, unresolved: file.document.unresolved)
+        diagnostics.append(reader.diagnostics)
+        tests = reader.tests
     }
 
     mutating func replaceDeclarations(_ new: [StageDeclaration]) {
@@ -98,7 +118,7 @@ struct PlanBuilder {
                     configurationHash: ConfigurationHash.hash(kind: definition.kind, settings: settings.value)))
         }
         return PipelinePlan(
-            name: file.name, file: file.document.file, stages: stages, tests: file.tests,
+            name: file.name, file: file.document.file, stages: stages, tests: tests,
             scrubberChains: order.map { chains[$0].map { position[$0] } })
     }
 }

@@ -9,6 +9,15 @@ public enum Units {
         return milliseconds < 9e15 ? Int64(milliseconds.rounded()) : nil
     }
 
+    /// The same in nanoseconds, for times that are shorter than a millisecond.
+    package static func nanoseconds(_ text: String) -> Int64? {
+        let units: [(String, Double)] = [
+            ("ms", 1e6), ("us", 1000), ("µs", 1000), ("ns", 1), ("s", 1e9), ("m", 6e10), ("h", 3.6e12), ("d", 8.64e13),
+        ]
+        guard let nanoseconds = sum(text, units) else { return nil }
+        return nanoseconds < 9e18 ? Int64(nanoseconds.rounded()) : nil
+    }
+
     /// `64KiB`, `2GiB`, `10MB`, `512B` in bytes; nil where the text has no unit or is no size.
     public static func size(_ text: String) -> Int64? {
         let units: [(String, Double)] = [

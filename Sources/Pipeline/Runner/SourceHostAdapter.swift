@@ -32,12 +32,8 @@ final class SourceHostAdapter: SourceHost, @unchecked Sendable {
     }
 
     static func taskSettings(_ taskPlan: TaskPlan, _ check: PartitioningCheck?) -> PartitionTask.Settings {
-        let settings = taskPlan.plan.stages[taskPlan.source].settings
-        var taskSettings = PartitionTask.Settings(
-            encoding: settings.string("encoding").flatMap(RecordEncoding.init(rawValue:)) ?? .otlpProto,
-            maximumRecordBytes: Int(settings.size("max_record_bytes") ?? 16 << 20), sourceName: settings.name)
+        var taskSettings = PartitionTask.Settings(taskPlan)
         taskSettings.partitioningCheck = check
-        taskSettings.isRepartitioned = settings.string("keyed_by") == "repartition"
         return taskSettings
     }
 

@@ -184,6 +184,9 @@ package final class WorkerCore {
 
     // MARK: - Upkeep
 
+    /// How often the idle clock and the budget are looked at, milliseconds.
+    package static let upkeepInterval: Int64 = 200
+
     /// Does what is due: flush, idle clock, budget. To be called at least a few times per second.
     ///
     /// - Returns: whether the snapshot was renewed.
@@ -196,7 +199,7 @@ package final class WorkerCore {
             lastFlush = now
             flush(at: time)
         }
-        guard now - lastUpkeep >= 200 else { return false }
+        guard now - lastUpkeep >= Self.upkeepInterval else { return false }
         lastUpkeep = now
         advanceIdlePartitions(now)
         keepWithinBudget()

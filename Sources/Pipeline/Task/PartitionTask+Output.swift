@@ -58,6 +58,7 @@ extension PartitionTask {
 
     private func send(_ trace: KeptTrace, from stage: Int) {
         for consumer in stages.routes[stage]?.traceConsumers ?? [] {
+            if isObserved { observer?.reached(stages.routes[consumer]?.name ?? "", [trace.summary.traceID]) }
             if let traceStage = stages.traceStages[consumer] {
                 var trace = trace
                 if traceStage.process(&trace) { send(trace, from: consumer) }

@@ -23,6 +23,15 @@ package final class PartitionTask {
             self.maximumRecordBytes = maximumRecordBytes
             self.sourceName = sourceName
         }
+
+        /// As the plan's source states them.
+        package init(_ taskPlan: TaskPlan) {
+            let settings = taskPlan.plan.stages[taskPlan.source].settings
+            self.init(
+                encoding: settings.string("encoding").flatMap(RecordEncoding.init(rawValue:)) ?? .otlpProto,
+                maximumRecordBytes: Int(settings.size("max_record_bytes") ?? 16 << 20), sourceName: settings.name)
+            isRepartitioned = settings.string("keyed_by") == "repartition"
+        }
     }
 
     package let partition: PartitionID
@@ -40,7 +49,11 @@ package final class PartitionTask {
         set { refusal = newValue }
     }
     private var refusal: (any Error)?
-    package weak var observer: (any TaskObserver)?
+    package weak var observer: (any TaskObserver)? {
+        didSet { isObserved = observer != nil }
+    }
+    /// Asked per record and stage, where a weak reference would cost.
+    private(set) var isObserved: Bool
 
     package internal(set) var lanes: [TaskLane] = []
     var stages = TaskStages()
@@ -84,6 +97,7 @@ package final class PartitionTask {
         self.partition = partition
         self.sinks = sinks
         self.observer = observer
+        isObserved = observer != nil
         epoch = restored.epoch
         let entry = restored.entry
         position = entry?.low ?? startOffset
@@ -324,6 +338,9 @@ package final class PartitionTask {
         _ route: StageRoute, _ current: SpanBatch, _ record: SourceRecord, _ context: RecordContext, isReplayed: Bool
     ) {
         let stage = route.stage
+        if isObserved {
+            observer?.reached(route.name, Set(inputs[stage].map { current.heads[Int($0)].traceID }))
+        }
         switch route.action {
         case .sampler:
             guard let lane = lanes.first(where: { $0.stage == stage }) else { return }

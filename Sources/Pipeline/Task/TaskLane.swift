@@ -127,4 +127,10 @@ package protocol TaskObserver: AnyObject {
     func kept(_ trace: KeptTrace, stage: String)
     func dropped(_ trace: DroppedTrace, stage: String)
     func rejected(_ record: RejectedRecord)
+    /// Spans, or a kept trace, of these traces have reached a stage behind the source.
+    func reached(_ stage: String, _ traces: Set<TraceID>)
+}
+
+extension TaskObserver {
+    package func reached(_ stage: String, _ traces: Set<TraceID>) {}
 }

@@ -112,7 +112,7 @@ public final class TailraceWorker: Sendable {
             .compactMap { plan.stages[$0].settings.string("path") }.first
     }
 
-    static func workerSettings(_ plan: PipelinePlan, threads: Int?) -> WorkerSettings {
+    package static func workerSettings(_ plan: PipelinePlan, threads: Int?) -> WorkerSettings {
         var settings = WorkerSettings()
         settings.threads = max(1, threads ?? min(8, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let budget = plan.samplers.reduce(0) { $0 + TailSamplerStage.memoryBudget(plan.stages[$1].settings) }

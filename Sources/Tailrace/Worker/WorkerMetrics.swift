@@ -15,6 +15,10 @@ struct WorkerMetrics {
     var removedFiles: UInt64 = 0
     /// How budgets are shared with other workers.
     var budgets: [BudgetStatus] = []
+    /// Milliseconds since the Unix epoch.
+    var now: Int64 = WallClock.now()
+    /// Whether the figures are those of a process, whose own are shown too.
+    var isProcess = true
 
     func render() -> String {
         var text = MetricsText(constantLabels: [("pipeline", pipeline)])
@@ -149,7 +153,6 @@ struct WorkerMetrics {
 
     private func partitions(_ text: inout MetricsText) {
         let all = snapshots.flatMap(\.partitions).sorted { $0.id < $1.id }
-        let now = WallClock.now()
         func family(_ name: String, _ help: String, _ value: (WorkerSnapshot.Partition) -> Int64?) {
             text.header(name, "gauge", help)
             for partition in all {
@@ -232,7 +235,7 @@ struct WorkerMetrics {
             text.sample("tailrace_source_connected", [("source", source.name)], source.status.isConnected ? 1 : 0)
         }
         keys(&text)
-        process(&text)
+        if isProcess { process(&text) }
     }
 
     private func spill(_ gauges: SamplerGauges, _ text: inout MetricsText) {
