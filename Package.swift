@@ -25,6 +25,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         // Tests only: the scanner is held against the library on the same bytes.
@@ -54,14 +56,25 @@ let package = Package(
             name: "Scrubbing",
             dependencies: ["TraceModel", "OTLP", "Pipeline", "Patterns", .product(name: "Yams", package: "Yams")]),
         .target(name: "Storage", dependencies: ["TraceModel", "OTLP", "Pipeline", "CZstd", "CXXHash"]),
-        .target(name: "Query", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage"]),
+        .target(name: "Query", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Estimation"]),
         .target(name: "DemoTraffic", dependencies: ["TraceModel", "OTLP"]),
         // Estimates with error bars from sampled traces: arithmetic only, for queries, the command line and the workbench.
         .target(name: "Estimation"),
+        // Jaeger's remote sampling: the calculation and its messages.
+        .target(name: "RemoteSampling", dependencies: ["OTLP"]),
+        // Unary gRPC calls over HTTP/2, for protocols that have no HTTP form.
+        .target(
+            name: "UnaryGRPC",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
+            ]),
         .target(name: "Workbench", dependencies: ["TraceModel", "OTLP", "Pipeline", "Sampling", "Estimation"]),
         .target(
             name: "Server",
             dependencies: [
+                "Estimation",
                 "TraceModel", "OTLP", "Query", "Storage", "Pipeline", "Spelling",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -69,14 +82,14 @@ let package = Package(
         .target(
             name: "Tailrace",
             dependencies: [
-                "TraceModel", "OTLP", "Kafka", "Pipeline", "Sampling", "Scrubbing", "Storage",
+                "TraceModel", "OTLP", "Kafka", "Pipeline", "Sampling", "Scrubbing", "Storage", "RemoteSampling",
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "TailraceCLI",
             dependencies: [
-                "Sampling", "Workbench", "Estimation",
+                "Sampling", "Workbench", "Estimation", "RemoteSampling", "UnaryGRPC",
                 "Tailrace", "TraceModel", "OTLP", "Kafka", "Pipeline", "Storage", "Query", "Server", "DemoTraffic",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -129,6 +142,13 @@ let package = Package(
             name: "WorkbenchTests",
             dependencies: ["Workbench", "Estimation", "Sampling", "Pipeline", "OTLP", "TraceModel"]),
         .testTarget(name: "EstimationTests", dependencies: ["Estimation"]),
+        .testTarget(
+            name: "RemoteSamplingTests",
+            dependencies: [
+                "RemoteSampling", "UnaryGRPC", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
+            ]),
         .testTarget(
             name: "ScrubbingTests",
             dependencies: ["Scrubbing", "Patterns", "OTLP", .product(name: "Yams", package: "Yams")]),

@@ -43,7 +43,20 @@ extension KafkaSource {
         guard now - lastLookAround >= 1000 else { return }
         lastLookAround = now
         position(consumer)
+        noteShare(consumer, now)
         if alignment != nil { lookAtOthers(consumer, host) }
+    }
+
+    /// The assignment is known here; the number of partitions is asked for now and then, since topics grow.
+    private func noteShare(_ consumer: KafkaConsumer, _ now: Int64) {
+        guard let partitionShare else { return }
+        if partitionCount == 0 || now - lastShareCount >= 60_000 {
+            lastShareCount = now
+            guard let count = try? consumer.partitionCount(topic: topic, timeoutMs: 1000) else { return }
+            partitionCount = count
+        }
+        guard let assigned = try? consumer.assignment().count else { return }
+        partitionShare.note(topic: topic, assigned: assigned, of: partitionCount)
     }
 
     /// Finds where partitions start of which nothing has come: an empty partition is at its end from the beginning.

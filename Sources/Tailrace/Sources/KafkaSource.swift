@@ -12,6 +12,8 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     private let clusterName: String?
     private let continuesAfterLoss: Bool
     let waitsForTopic: Bool
+    /// Told which part of the topic is read here.
+    let partitionShare: PartitionShare?
     let stopping = Atomic<Bool>(false)
     private let rejoining = Atomic<Bool>(false)
     let state = Mutex(State())
@@ -41,6 +43,7 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     var newcomers: Set<PartitionID> = []
     /// Monotonic milliseconds.
     var lastLookAround: Int64 = 0
+    var lastShareCount: Int64 = 0
 
     /// - Parameters:
     ///   - clusterName: stands for the cluster's id where that is of no use (an embedded broker's is always the same).
@@ -49,9 +52,10 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     ///   - waitsForTopic: the topic is made by another stage.
     init(
         topic: String, configuration: KafkaConsumer.Configuration, clusterName: String?, continuesAfterLoss: Bool,
-        maximumDrift: Int64?, waitsForTopic: Bool
+        maximumDrift: Int64?, waitsForTopic: Bool, partitionShare: PartitionShare? = nil
     ) {
         self.topic = topic
+        self.partitionShare = partitionShare
         self.waitsForTopic = waitsForTopic
         alignment = maximumDrift.map { PartitionAlignment(maximumDrift: $0) }
         self.configuration = configuration

@@ -13,6 +13,7 @@ struct WorkerMetrics {
     let configurationHash: UInt32
     /// Files of the store that nobody needed any more.
     var removedFiles: UInt64 = 0
+    var remoteSampling: [(stage: String, status: RemoteSamplingStatus)] = []
 
     func render() -> String {
         var text = MetricsText(constantLabels: [("pipeline", pipeline)])
@@ -22,6 +23,7 @@ struct WorkerMetrics {
         partitions(&text)
         worker(totals, &text)
         configuration(&text)
+        RemoteSamplingStatus.render(remoteSampling, &text)
         return text.rendered
     }
 
