@@ -146,7 +146,8 @@ let package = Package(
             name: "RemoteSamplingTests",
             dependencies: [
                 "RemoteSampling", "UnaryGRPC", .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
                 .product(name: "NIOHPACK", package: "swift-nio-http2"),
             ]),
         .testTarget(
@@ -154,7 +155,8 @@ let package = Package(
             dependencies: ["Scrubbing", "Patterns", "OTLP", .product(name: "Yams", package: "Yams")]),
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Pipeline", "OTLP", "TraceModel", "Sampling"]),
         .testTarget(name: "SimulationTests", dependencies: ["TraceSimulation"]),
-        .testTarget(name: "QueryTests", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Query"]),
+        .testTarget(
+            name: "QueryTests", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Query", "Estimation"]),
         .testTarget(
             name: "ServerTests",
             dependencies: [
@@ -162,7 +164,8 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]),
-        .testTarget(name: "TailraceTests", dependencies: ["Tailrace", "Pipeline", "OTLP", "TraceModel"]),
+        .testTarget(
+            name: "TailraceTests", dependencies: ["Tailrace", "Pipeline", "OTLP", "TraceModel", "RemoteSampling"]),
         .testTarget(name: "DemoTrafficTests", dependencies: ["DemoTraffic", "TraceModel"]),
         .testTarget(
             name: "ProjectTests",

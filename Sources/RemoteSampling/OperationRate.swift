@@ -64,9 +64,14 @@ struct OperationRate: Sendable, Equatable {
         let missing = expected - observation.rate
         let noise = expected * observation.grain + expected * expected * variance
         let floor = max(observation.rate, observation.grain / 2)
-        if missing > Self.surprise * noise.squareRoot() || isStepUp(observation) {
+        if isStepUp(observation) {
             level = log(floor)
-            variance = 1 / max(1, observation.effectiveCount)
+            variance = observation.variance
+        } else if missing > Self.surprise * noise.squareRoot() {
+            // A step down is seen in few spans, and a probability that is too high costs more than one that is too low: the rate is
+            // taken to be a standard deviation above what was seen.
+            variance = observation.effectiveCount > 0 ? observation.variance : 1
+            level = log(floor) + variance.squareRoot()
         } else if observation.effectiveCount < 1 {
             // Nothing came of what would have been a few spans: the estimate falls as that makes it more likely (a gamma
             // distribution with `1/variance` spans seen before).

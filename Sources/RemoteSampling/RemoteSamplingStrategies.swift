@@ -97,7 +97,8 @@ public struct RemoteSamplingStrategies: Sendable {
 
     private mutating func addToOthers(_ count: OperationCount, of service: String) {
         counters.overflowSpans &+= UInt64(count.marked + count.unmarked)
-        guard otherCounts[service] != nil || others[service] != nil || otherCounts.count + others.count < Self.maxServices
+        guard
+            otherCounts[service] != nil || others[service] != nil || otherCounts.count + others.count < Self.maxServices
         else { return }
         otherCounts[service, default: OperationCount()].add(count)
     }

@@ -25,7 +25,8 @@ final class UnaryCallHandler: ChannelInboundHandler {
             if payload.endStream { finish(context) }
         case .data(let payload):
             if case .byteBuffer(let buffer) = payload.data {
-                guard request.count + buffer.readableBytes <= UnaryGRPCServer.maximumRequestBytes + Self.prefixSize else {
+                guard request.count + buffer.readableBytes <= UnaryGRPCServer.maximumRequestBytes + Self.prefixSize
+                else {
                     fail(
                         GRPCStatus(
                             .resourceExhausted,

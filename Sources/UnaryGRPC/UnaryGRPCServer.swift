@@ -5,7 +5,7 @@ import NIOPosix
 /// A gRPC server for calls with one request and one answer, over HTTP/2 without TLS.
 ///
 /// For the few protocols that clients speak over gRPC only. The messages are bytes: whoever registers a method reads and
-/// writes them. No compression, no streaming, no reflection. Why not a framework: docs/decisions/012-unary-grpc.md.
+/// writes them. No compression, no streaming, no reflection. Why not a framework: docs/decisions/020-unary-grpc-by-hand.md.
 public final class UnaryGRPCServer: Sendable {
     /// Answers one call. Runs on an event loop: it must not block.
     public typealias Method = @Sendable (_ request: [UInt8]) throws(GRPCStatus) -> [UInt8]

@@ -12,7 +12,8 @@ struct SamplingStrategyTests {
         #expect(
             text == #"{"strategyType":"PROBABILISTIC","probabilisticSampling":{"samplingRate":0.25},"#
                 + #""operationSampling":{"defaultSamplingProbability":0.25,"defaultLowerBoundTracesPerSecond":0.5,"#
-                + #""perOperationStrategies":[{"operation":"GET \"/\"","probabilisticSampling":{"samplingRate":0.125}}]}}"#)
+                + #""perOperationStrategies":[{"operation":"GET \"/\"","probabilisticSampling":{"samplingRate":0.125}}]}}"#
+        )
     }
 
     @Test("the protobuf message has the field numbers of jaeger.api_v2")

@@ -53,22 +53,22 @@ struct UnaryGRPCServerTests {
             ])
         let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: server.port) { channel in
-                channel.configureHTTP2Pipeline(mode: .client, inboundStreamInitializer: nil)
-                    .map { (channel, $0) }
+                channel.configureHTTP2Pipeline(
+                    mode: .client, connectionConfiguration: .init(), streamConfiguration: .init()
+                ) { $0.eventLoop.makeSucceededVoidFuture() }
+                .map { (channel, $0) }
             }
         var answers: [Answer] = []
         for request in requests {
             let loop = connection.0.eventLoop
             let promise = loop.makePromise(of: Answer.self)
-            let stream = try await loop.flatSubmit {
-                let created = loop.makePromise(of: (any Channel).self)
-                connection.1.createStreamChannel(promise: created) { stream in
-                    stream.eventLoop.makeCompletedFuture {
-                        try stream.pipeline.syncOperations.addHandler(Collector(promise))
-                    }
+            let created = loop.makePromise(of: (any Channel).self)
+            connection.1.createStreamChannel(promise: created) { stream in
+                stream.eventLoop.makeCompletedFuture {
+                    try stream.pipeline.syncOperations.addHandler(Collector(promise))
                 }
-                return created.futureResult
-            }.get()
+            }
+            let stream = try await created.futureResult.get()
             let headers = HPACKHeaders([
                 (":method", "POST"), (":scheme", "http"), (":path", request.path), (":authority", "localhost"),
                 ("content-type", request.type), ("te", "trailers"),
@@ -111,7 +111,8 @@ struct UnaryGRPCServerTests {
             (Self.method, framed("ok"), "application/grpc"),
         ])
         #expect(answers.map { $0.field("grpc-status") } == ["12", "3", "12", "13", "13", nil, "0"])
-        #expect(answers[0].field("grpc-message") == "there is no method /test.Echo/Revers; known are /test.Echo/Reverse")
+        #expect(
+            answers[0].field("grpc-message") == "there is no method /test.Echo/Revers; known are /test.Echo/Reverse")
         #expect(answers[1].field("grpc-message") == "nothing to reverse: 0 %25 %E2%9C%97")
         #expect(answers[5].field(":status") == "415")
         #expect(answers[6].body == framed("ko"))

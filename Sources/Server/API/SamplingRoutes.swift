@@ -11,7 +11,8 @@ struct SamplingRoutes: Sendable {
                 let parameters = try QueryString(request.uri.query ?? "")
                 try parameters.checkNames(["service"])
                 guard let service = try parameters.single("service") else {
-                    throw APIError.badParameter("service", "'service' must be given once: the name of the service that asks")
+                    throw APIError.badParameter(
+                        "service", "'service' must be given once: the name of the service that asks")
                 }
                 guard let json = strategy(service) else {
                     throw APIError(

@@ -137,7 +137,9 @@ extension DroppedTally {
         var tallies: [DroppedTally] = []
         for _ in 0..<(try reader.count(minimumSize: 9)) {
             let ordinal = try reader.varint()
-            guard ordinal < UInt64(partitions.count) else { throw reader.malformed("names a partition that is not there") }
+            guard ordinal < UInt64(partitions.count) else {
+                throw reader.malformed("names a partition that is not there")
+            }
             let (start, overflow) = try reader.varint().multipliedReportingOverflow(by: period)
             if overflow { throw reader.malformed("a period of more than 64 bits") }
             let service = try reader.varint()

@@ -17,7 +17,8 @@ enum RemoteSamplingStage {
                 "initial_sampling_probability", .number(0.000_000_1...1), default: "0.001",
                 summary: "for operations that were not seen yet"),
             StageOption(
-                "min_sampling_probability", .number(0.000_000_1...1), default: "0.00001", summary: "never less than this"),
+                "min_sampling_probability", .number(0.000_000_1...1), default: "0.00001",
+                summary: "never less than this"),
             StageOption(
                 "max_sampling_probability", .number(0.000_000_1...1), default: "1", summary: "never more than this"),
             StageOption(

@@ -6,7 +6,8 @@ import Storage
 /// Definition of the stage kind `segments`: the file-backed store of kept traces.
 enum SegmentsStage {
     static let definition = StageDefinition(
-        kind: "segments", role: .sink, summary: "Stores kept traces in immutable segment files with their index, and counts dropped ones.",
+        kind: "segments", role: .sink,
+        summary: "Stores kept traces in immutable segment files with their index, and counts dropped ones.",
         inputs: [.traces, .summaries], outputs: [],
         options: [
             StageOption("path", .string, default: "./data", summary: "directory of the store; --store overrides it"),

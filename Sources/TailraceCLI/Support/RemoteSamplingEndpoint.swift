@@ -42,7 +42,8 @@ struct RemoteSamplingEndpoint: Sendable {
             throw GRPCStatus(.invalidArgument, "serviceName is empty: name the service that asks")
         }
         guard let strategy = strategy(for: service) else {
-            throw GRPCStatus(.notFound, "no pipeline here has a stage of kind remote_sampling; add one behind the source")
+            throw GRPCStatus(
+                .notFound, "no pipeline here has a stage of kind remote_sampling; add one behind the source")
         }
         return strategy.protobuf
     }
