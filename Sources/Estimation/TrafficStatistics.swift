@@ -24,6 +24,22 @@ public struct TrafficEstimate: Sendable, Equatable {
         spans = estimator.spanCount
         errorRate = estimator.errorRate
         durations = estimator.percentiles(Self.percentiles)
+        boundWhatWasNotSeen()
+    }
+
+    /// None seen is not none there, where traces were dropped.
+    private mutating func boundWhatWasNotSeen() {
+        if sampleCount == 0 {
+            traces.upper = .infinity
+            errorTraces.upper = .infinity
+            spans.upper = .infinity
+        } else if sampleErrorCount == 0, traces.upper > traces.value {
+            // The rule of three: of so many that were kept with a probability p each, none is seen in 5 of 100 samples
+            // when there are 3/p.
+            let unseen = 3 * traces.value / Double(sampleCount)
+            errorTraces.upper = unseen
+            errorRate = Estimate(value: 0, lower: 0, upper: min(1, unseen / traces.value))
+        }
     }
 }
 

@@ -45,6 +45,10 @@ struct TrafficTests {
         #expect(answer.groups.map { "\($0.service ?? "?") \($0.operation ?? "?")" } == ["a x", "b x", "a y", "c z"])
         #expect(answer.groups.map { $0.exact?.traces } == [3, 2, 1, 1])
         #expect(answer.groups.map { $0.exact?.errorRate } == [2.0 / 3, 0, 0, 0])
+        // Of c nothing was kept, and of b no error: that none was seen does not mean that there is none.
+        #expect(answer.groups[3].estimate.traces == Estimate(value: 0, lower: 0, upper: .infinity))
+        #expect(answer.groups[1].estimate.errorTraces == Estimate(value: 0, lower: 0, upper: 6))
+        #expect(answer.groups[1].estimate.errorRate == Estimate(value: 0, lower: 0, upper: 1))
 
         query.grouping = .service
         query.limit = 2
