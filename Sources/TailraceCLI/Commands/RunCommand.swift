@@ -26,7 +26,7 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         if let threads, !(1...256).contains(threads) { throw ValidationError("--threads must be 1 to 256") }
         let address = try ListenAddress(listen)
-        let grpcAddress = try samplingGrpc.map { try ListenAddress($0) }
+        let grpcAddress = try samplingGrpc.map { try ListenAddress($0, option: "--sampling-grpc") }
         let plans = try pipelines.map(PipelineLoading.load)
         let log = EventLog()
         let workers = try plans.map { plan in

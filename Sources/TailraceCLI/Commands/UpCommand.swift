@@ -34,7 +34,7 @@ struct UpCommand: AsyncParsableCommand {
 
     func run() async throws {
         let address = try ListenAddress(listen)
-        let grpcAddress = try samplingGrpc.map { try ListenAddress($0) }
+        let grpcAddress = try samplingGrpc.map { try ListenAddress($0, option: "--sampling-grpc") }
         let log = EventLog()
         let broker: EmbeddedBroker
         do {
