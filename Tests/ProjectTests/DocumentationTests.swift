@@ -53,6 +53,7 @@ struct DocumentationTests {
     func metrics(file: String) throws {
         let sources = try [
             "Sources/Tailrace/Worker/WorkerMetrics.swift", "Sources/TailraceCLI/Support/StoreMetrics.swift",
+            "Sources/Tailrace/RemoteSampling/RemoteSamplingService.swift",
         ]
         .map(Project.text).joined()
         let exported = Set(sources.matches(of: /"((?:tailrace|process)_[a-z_]+)"/).map { String($0.output.1) })

@@ -59,6 +59,7 @@ struct RemoteSamplingStatus: Sendable {
     var services: Int
 
     static func render(_ stages: [(stage: String, status: RemoteSamplingStatus)], _ text: inout MetricsText) {
+        if stages.isEmpty { return }
         func gauge(_ name: String, _ help: String, _ value: (RemoteSamplingStatus) -> Int) {
             text.header(name, "gauge", help)
             for (stage, status) in stages { text.sample(name, [("stage", stage)], value(status)) }
