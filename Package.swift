@@ -27,6 +27,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         // Tests only: the scanner is held against the library on the same bytes.
@@ -56,10 +58,20 @@ let package = Package(
             name: "Scrubbing",
             dependencies: ["TraceModel", "OTLP", "Pipeline", "Patterns", .product(name: "Yams", package: "Yams")]),
         .target(name: "Storage", dependencies: ["TraceModel", "OTLP", "Pipeline", "CZstd", "CXXHash"]),
-        .target(name: "Query", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage"]),
+        .target(name: "Query", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Estimation"]),
         .target(name: "DemoTraffic", dependencies: ["TraceModel", "OTLP"]),
         // Estimates with error bars from sampled traces: arithmetic only, for queries, the command line and the workbench.
         .target(name: "Estimation"),
+        // Jaeger's remote sampling: the calculation and its messages.
+        .target(name: "RemoteSampling", dependencies: ["OTLP"]),
+        // Unary gRPC calls over HTTP/2, for protocols that have no HTTP form.
+        .target(
+            name: "UnaryGRPC",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
+            ]),
         .target(name: "Workbench", dependencies: ["TraceModel", "OTLP", "Pipeline", "Sampling", "Estimation"]),
         // What two pipelines keep of the same recorded spans, side by side.
         .target(
@@ -70,6 +82,7 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
+                "Estimation",
                 "TraceModel", "OTLP", "Query", "Storage", "Pipeline", "Spelling",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -77,7 +90,7 @@ let package = Package(
         .target(
             name: "Tailrace",
             dependencies: [
-                "TraceModel", "OTLP", "Kafka", "Pipeline", "Sampling", "Scrubbing", "Storage",
+                "TraceModel", "OTLP", "Kafka", "Pipeline", "Sampling", "Scrubbing", "Storage", "RemoteSampling",
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -88,7 +101,8 @@ let package = Package(
         .executableTarget(
             name: "TailraceCLI",
             dependencies: [
-                "PipelineTesting", "Sampling", "Workbench", "Estimation", "Comparison", "Import",
+                "PipelineTesting", "Sampling", "Workbench", "Estimation", "Comparison", "Import", "RemoteSampling",
+                "UnaryGRPC",
                 "Tailrace", "TraceModel", "OTLP", "Kafka", "Pipeline", "Storage", "Query", "Server", "DemoTraffic",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -146,6 +160,13 @@ let package = Package(
         .testTarget(
             name: "ComparisonTests",
             dependencies: ["Comparison", "Tailrace", "Kafka", "Pipeline", "OTLP", "TraceModel"]),
+            name: "RemoteSamplingTests",
+            dependencies: [
+                "RemoteSampling", "UnaryGRPC", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
+            ]),
         .testTarget(
             name: "ScrubbingTests",
             dependencies: ["Scrubbing", "Patterns", "OTLP", .product(name: "Yams", package: "Yams")]),
@@ -153,7 +174,8 @@ let package = Package(
             name: "StorageTests",
             dependencies: ["Storage", "Pipeline", "OTLP", "TraceModel", "Sampling", "TraceSimulation"]),
         .testTarget(name: "SimulationTests", dependencies: ["TraceSimulation"]),
-        .testTarget(name: "QueryTests", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Query"]),
+        .testTarget(
+            name: "QueryTests", dependencies: ["TraceModel", "OTLP", "Pipeline", "Storage", "Query", "Estimation"]),
         .testTarget(
             name: "ServerTests",
             dependencies: [
@@ -161,7 +183,8 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]),
-        .testTarget(name: "TailraceTests", dependencies: ["Tailrace", "Pipeline", "OTLP", "TraceModel"]),
+        .testTarget(
+            name: "TailraceTests", dependencies: ["Tailrace", "Pipeline", "OTLP", "TraceModel", "RemoteSampling"]),
         .testTarget(
             name: "PipelineTestingTests",
             dependencies: ["PipelineTesting", "TailraceCLI", "Tailrace", "Pipeline", "OTLP", "TraceModel"]),

@@ -75,10 +75,10 @@ tests() {
     fi
     [[ -x "$venv/bin/python" ]] || echo "setting up .venv-test: a Kafka broker and the OpenTelemetry SDK for tests"
     "$root/scripts/real-broker.sh" setup
-    if ! "$venv/bin/python" -c 'import opentelemetry.sdk.trace, opentelemetry.exporter.otlp.proto.http' 2>/dev/null; then
+    if ! "$venv/bin/python" -c 'import opentelemetry.sdk.trace, opentelemetry.exporter.otlp.proto.http, grpc' 2>/dev/null; then
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-            opentelemetry-sdk opentelemetry-exporter-otlp-proto-http ||
-            fail "pip could not install the OpenTelemetry SDK"
+            opentelemetry-sdk opentelemetry-exporter-otlp-proto-http grpcio ||
+            fail "pip could not install the OpenTelemetry SDK and grpcio"
     fi
 }
 

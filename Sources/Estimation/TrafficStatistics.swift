@@ -24,6 +24,11 @@ public struct TrafficEstimate: Sendable, Equatable {
         spans = estimator.spanCount
         errorRate = estimator.errorRate
         durations = estimator.percentiles(Self.percentiles)
+        // None seen is not none there.
+        guard sampleCount == 0 else { return }
+        traces.upper = .infinity
+        errorTraces.upper = .infinity
+        spans.upper = .infinity
     }
 }
 

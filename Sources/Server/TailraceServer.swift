@@ -22,6 +22,7 @@ public struct TailraceServer: Sendable {
     private let metrics: @Sendable () -> String
     private let health: @Sendable () -> HealthReport
     private let reload: (@Sendable () -> ReloadAnswer)?
+    private let sampling: (@Sendable (_ service: String) -> [UInt8]?)?
     private let logger: Logger
 
     /// - Parameters:
@@ -30,11 +31,14 @@ public struct TailraceServer: Sendable {
     ///   - metrics: the metrics in Prometheus' text format; called per scrape, may block for a moment.
     ///   - health: called per check, may block for a moment.
     ///   - reload: reads the configuration again; nil where there is none to reload. May block for seconds.
+    ///   - sampling: answers Jaeger's remote samplers with a service's strategy as JSON, nil where there is none. Nil where the
+    ///     process sees no traffic. May not block.
     public init(
         configuration: Configuration = Configuration(), store: TraceStore?,
         explain: (@Sendable (TraceID) throws -> TraceExplanation)? = nil,
         metrics: @escaping @Sendable () -> String, health: @escaping @Sendable () -> HealthReport,
-        reload: (@Sendable () -> ReloadAnswer)? = nil, logger: Logger = Logger(label: "tailrace.server")
+        reload: (@Sendable () -> ReloadAnswer)? = nil,
+        sampling: (@Sendable (_ service: String) -> [UInt8]?)? = nil, logger: Logger = Logger(label: "tailrace.server")
     ) {
         self.configuration = configuration
         self.store = store
@@ -42,6 +46,7 @@ public struct TailraceServer: Sendable {
         self.metrics = metrics
         self.health = health
         self.reload = reload
+        self.sampling = sampling
         self.logger = logger
     }
 
@@ -96,8 +101,11 @@ public struct TailraceServer: Sendable {
             }
         }
         if let explain { DecisionRoutes(explain: explain, pool: BlockingPool(threadLimit: 2)).add(to: router) }
+        if let sampling { SamplingRoutes(strategy: sampling).add(to: router) }
         if let store {
-            QueryRoutes(store: store, pool: BlockingPool()).add(to: router)
+            let pool = BlockingPool()
+            QueryRoutes(store: store, pool: pool).add(to: router)
+            StatisticsRoutes(store: store, pool: pool).add(to: router)
             router.get("/") { _, _ in TracePage.response() }
         }
         return router

@@ -9,7 +9,7 @@ extension StageRegistry {
             KafkaSourceStage.definition, FileSourceStage.definition, ValidateStage.definition, FilterStage.definition,
             RouteStage.definition, ScrubStage.definition, TailSamplerStage.definition, IndexerStage.definition,
             SegmentsStage.definition, KafkaSinkStage.definition, RepartitionStage.definition, FileSinkStage.definition,
-            DiscardStage.definition,
+            DiscardStage.definition, RemoteSamplingStage.definition,
         ] {
             registry.register(definition)
         }

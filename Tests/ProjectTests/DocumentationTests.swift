@@ -54,6 +54,7 @@ struct DocumentationTests {
         let sources = try [
             "Sources/Tailrace/Worker/WorkerMetrics.swift", "Sources/Tailrace/Worker/WorkerMetrics+Budget.swift",
             "Sources/TailraceCLI/Support/StoreMetrics.swift",
+            "Sources/Tailrace/RemoteSampling/RemoteSamplingService.swift",
         ]
         .map(Project.text).joined()
         let exported = Set(sources.matches(of: /"((?:tailrace|process)_[a-z_]+)"/).map { String($0.output.1) })

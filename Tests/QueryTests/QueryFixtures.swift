@@ -45,9 +45,9 @@ final class TemporaryStore {
     let store: TraceStore
     private let sink: SegmentSink
 
-    init() {
+    init(countsDropped: Bool = false) {
         layout = StoreLayout(root: "/tmp/tailrace-query-\(getpid())-\(UInt32.random(in: 0 ... .max))")
-        sink = SegmentSink(layout: layout, incarnation: "w", thread: 0)
+        sink = SegmentSink(layout: layout, incarnation: "w", thread: 0, countsDropped: countsDropped)
         store = TraceStore(catalog: catalog, layout: layout, refreshInterval: .zero)
     }
 
@@ -61,12 +61,29 @@ final class TemporaryStore {
 
     /// Stores the traces as one segment; all partitions are accepted unless said otherwise.
     @discardableResult
-    func add(_ traces: [KeptTrace], accepted: Set<Int32>? = nil) throws -> SegmentReference {
+    func add(
+        _ traces: [KeptTrace], dropped: [DroppedTrace] = [], accepted: Set<Int32>? = nil
+    ) throws -> SegmentReference {
         for trace in traces { sink.write(trace) }
+        for trace in dropped { try sink.write(trace) }
         guard let reference = try sink.seal()?.perform().first else { throw StageError("nothing was written") }
-        let partitions = Set(traces.map(\.partition)).filter { accepted?.contains($0.partition) ?? true }
+        let partitions = Set(traces.map(\.partition) + dropped.map(\.partition)).filter {
+            accepted?.contains($0.partition) ?? true
+        }
         catalog.segments.append(AcceptedSegment(reference: reference, acceptedPartitions: partitions))
         return reference
+    }
+
+    /// Takes over another store's segments, as if the same workers had written them.
+    func adopt(_ other: TemporaryStore) throws {
+        let files = LocalFileSystem()
+        for segment in other.catalog.segments {
+            var adopted = segment
+            adopted.reference.path += ".adopted"
+            let bytes = try files.read(other.layout.path(segment.reference.path))
+            try files.writeDurably(bytes, to: layout.path(adopted.reference.path))
+            catalog.segments.append(adopted)
+        }
     }
 }
 

@@ -94,6 +94,10 @@ public struct StageEnvironment: Sendable {
     public var worker = 0
     /// Stands for the id of the log's cluster, where that says nothing (an embedded broker's is the same at every start).
     public var clusterName: String?
+    /// What stages share with each other and with the worker.
+    public var shared = SharedObjects()
+    /// What the stage reads; filled in for sinks.
+    public var inputTypes: [PortType] = []
 
     public init(workingDirectory: String, storeDirectory: String, incarnation: String, pipelineName: String) {
         self.workingDirectory = workingDirectory

@@ -21,6 +21,8 @@ package final class WorkerSinks {
         var sinks: [Int: any Sink] = [:]
         for index in indices {
             if case .sink(let make) = plan.stages[index].definition.make {
+                var environment = environment
+                environment.inputTypes = plan.inputTypes(of: index)
                 sinks[index] = try make(plan.stages[index].settings, environment)
             }
         }

@@ -29,7 +29,8 @@ final class SummaryCache: Sendable {
             return state.entries[segment.path]?.columns
         }
         if let cached { return cached }
-        let columns = SummaryColumns(try segment.reader.summaries())
+        let columns = SummaryColumns(
+            try segment.reader.summaries(), dropped: try segment.reader.droppedTallies())
         state.withLock { state in
             if let old = state.entries.updateValue(Entry(columns: columns, lastUse: state.uses), forKey: segment.path) {
                 state.bytes -= old.columns.bytes
@@ -58,11 +59,14 @@ final class SummaryCache: Sendable {
 /// Summaries behind one reference, so that handing them out does not touch two dozen arrays' counts.
 final class SummaryColumns: Sendable {
     let rows: SegmentSummaries
+    /// Counts of the traces that were dropped beside them.
+    let dropped: [DroppedTally]
     let bytes: Int
 
-    init(_ rows: SegmentSummaries) {
+    init(_ rows: SegmentSummaries, dropped: [DroppedTally] = []) {
         self.rows = rows
-        bytes = rows.estimatedBytes
+        self.dropped = dropped
+        bytes = rows.estimatedBytes + dropped.reduce(0) { $0 + 160 + 16 * $1.durations.ranges.count }
     }
 
     /// The number of each of these strings, in one pass; nil where the segment does not have it.

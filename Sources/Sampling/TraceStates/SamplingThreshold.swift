@@ -69,7 +69,7 @@ public struct UpstreamSampling: Sendable, Equatable {
     var isEmpty: Bool { threshold == nil && randomness == nil }
 
     /// The probability with which a trace like this came here; 1 where nothing is known.
-    var probability: Double { threshold.map { SamplingThreshold.probability(threshold: $0) } ?? 1 }
+    package var probability: Double { threshold.map { SamplingThreshold.probability(threshold: $0) } ?? 1 }
 
     /// The random bits of a trace.
     func randomness(of id: TraceID) -> UInt64 { randomness ?? SamplingThreshold.randomness(of: id) }
@@ -77,7 +77,7 @@ public struct UpstreamSampling: Sendable, Equatable {
     static let key = Array("ot".utf8)
 
     /// Reads one span's tracestate.
-    init(traceState text: UnsafeRawBufferPointer) {
+    package init(traceState text: UnsafeRawBufferPointer) {
         guard let value = TraceStateText.value(of: Self.key, in: text) else { return }
         Self.forEachField(of: value) { name, field in
             if name.elementsEqual("th".utf8) { threshold = SamplingThreshold.parse(threshold: field) }

@@ -12,12 +12,7 @@ enum SearchParameters {
     static func query(_ parameters: QueryString, now: UInt64) throws(APIError) -> TraceQuery {
         try parameters.checkNames(names)
         var query = TraceQuery()
-        let service = try parameters.single("service")
-        let serviceName = try parameters.single("service_name")
-        if let service, let serviceName, service != serviceName {
-            throw .badParameter("service_name", "'service' and 'service_name' are the same condition; give one of them")
-        }
-        query.service = service ?? serviceName
+        query.service = try service(parameters)
         query.operation = try parameters.single("operation")
         query.hasError = try boolean(parameters, "error")
         for tag in parameters.all("tag") { try add(tag, to: &query) }
@@ -26,7 +21,7 @@ enum SearchParameters {
         if let minimum = query.minDuration, let maximum = query.maxDuration, minimum > maximum {
             throw .badParameter("max_duration", "'max_duration' is shorter than 'min_duration'")
         }
-        try addTimes(parameters, now, to: &query)
+        (query.from, query.to) = try times(parameters, now: now)
         if let text = try parameters.single("limit") {
             guard let limit = Int(text), (1...TraceQuery.maximumLimit).contains(limit) else {
                 throw .badParameter(
@@ -41,6 +36,15 @@ enum SearchParameters {
             query.cursor = cursor
         }
         return query
+    }
+
+    static func service(_ parameters: QueryString) throws(APIError) -> String? {
+        let service = try parameters.single("service")
+        let serviceName = try parameters.single("service_name")
+        if let service, let serviceName, service != serviceName {
+            throw .badParameter("service_name", "'service' and 'service_name' are the same condition; give one of them")
+        }
+        return service ?? serviceName
     }
 
     /// `key=value`, or `key:value` as Jaeger writes it; whichever separator comes first counts.
@@ -86,21 +90,21 @@ enum SearchParameters {
         return time
     }
 
-    private static func addTimes(
-        _ parameters: QueryString, _ now: UInt64, to query: inout TraceQuery
-    ) throws(APIError) {
-        query.from = try time(parameters, "start_time")
-        query.to = try time(parameters, "end_time")
+    /// Nanoseconds since the Unix epoch.
+    ///
+    /// - Parameter now: `time_range` ends there.
+    static func times(_ parameters: QueryString, now: UInt64) throws(APIError) -> (from: UInt64?, to: UInt64?) {
+        var from = try time(parameters, "start_time")
+        let to = try time(parameters, "end_time")
         if let range = try duration(parameters, "time_range") {
-            if query.from != nil {
+            if from != nil {
                 throw .badParameter(
                     "time_range", "'time_range' and 'start_time' both say where to begin; give one of them")
             }
-            let end = query.to ?? now
-            query.from = end > range ? end - range : 0
+            let end = to ?? now
+            from = end > range ? end - range : 0
         }
-        if let from = query.from, let to = query.to, from > to {
-            throw .badParameter("end_time", "'end_time' lies before 'start_time'")
-        }
+        if let from, let to, from > to { throw .badParameter("end_time", "'end_time' lies before 'start_time'") }
+        return (from, to)
     }
 }

@@ -136,6 +136,7 @@ extension TracePage {
     static let markup = #"""
         <header class="top">
           <a class="brand" href="/" data-route>Tailrace</a>
+          <a href="/?statistics=service" data-route>Statistics</a>
           <form id="lookup" role="search">
             <label class="visually-hidden" for="lookup-id">Trace id</label>
             <input id="lookup-id" placeholder="Trace id" autocomplete="off" spellcheck="false">
@@ -184,6 +185,7 @@ extension TracePage {
               <button class="more" id="more" hidden>More</button>
             </div>
           </section>
+          \#(statisticsMarkup)
           <section id="trace" aria-label="Trace" hidden>
             <div class="facts-head" id="trace-head"></div>
             <div class="tools">

@@ -289,7 +289,9 @@ extension TracePage {
     static let mainScript = #"""
         function route() {
           const parameters = new URLSearchParams(location.search);
-          if (parameters.has("trace")) showTrace(parameters.get("trace"), parameters.get("span"));
+          $("statistics").hidden = !parameters.has("statistics");
+          if (parameters.has("statistics")) showStatistics(parameters);
+          else if (parameters.has("trace")) showTrace(parameters.get("trace"), parameters.get("span"));
           else showSearch(parameters);
         }
 

@@ -26,6 +26,7 @@ enum TracePage {
         <link rel="icon" href="data:,">
         <style nonce="\(nonce)">
         \(style)
+        \(statisticsStyle)
         </style>
         </head>
         <body>
@@ -36,6 +37,7 @@ enum TracePage {
         \(searchScript)
         \(traceModelScript)
         \(traceScript)
+        \(statisticsScript)
         \(mainScript)
         </script>
         </body>

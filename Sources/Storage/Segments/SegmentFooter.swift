@@ -38,6 +38,11 @@ struct SegmentFooter {
     var pages: [Page] = []
     var strings = Section()
     var summaries = Section()
+    /// Counts of dropped traces; nil in a segment of version 1.
+    var dropped: Section?
+    /// Earliest and latest start of their periods; 0 where there are none.
+    var droppedFirst: UInt64 = 0
+    var droppedLast: UInt64 = 0
 
     var tableLength: UInt64 { UInt64(rowCount) * UInt64(SegmentFormat.tableRowSize) }
 }
@@ -72,6 +77,11 @@ extension SegmentFooter {
         }
         encode(strings, into: &writer)
         encode(summaries, into: &writer)
+        if let dropped {
+            encode(dropped, into: &writer)
+            writer.fixed(droppedFirst)
+            writer.fixed(droppedLast)
+        }
         return writer.bytes
     }
 
@@ -82,8 +92,10 @@ extension SegmentFooter {
         writer.fixed(section.checksum)
     }
 
-    /// - Parameter footerOffset: where the footer starts in the file; everything it names must lie before, back to back.
-    init(decoding bytes: [UInt8], path: String, footerOffset: UInt64) throws(SegmentError) {
+    /// - Parameters:
+    ///   - footerOffset: where the footer starts in the file; everything it names must lie before, back to back.
+    ///   - version: of the file.
+    init(decoding bytes: [UInt8], path: String, footerOffset: UInt64, version: UInt32) throws(SegmentError) {
         var reader = SegmentByteReader(bytes[...], path: path, baseOffset: footerOffset)
         rowCount = Int(try reader.varint32())
         traceCount = Int(try reader.varint32())
@@ -112,6 +124,11 @@ extension SegmentFooter {
         }
         strings = try Self.section(&reader)
         summaries = try Self.section(&reader)
+        if version >= SegmentFormat.versionWithDropped {
+            dropped = try Self.section(&reader)
+            droppedFirst = try reader.fixed(UInt64.self)
+            droppedLast = try reader.fixed(UInt64.self)
+        }
         guard reader.isAtEnd else { throw reader.malformed("footer is longer than its contents") }
         try checkLayout(path: path, footerOffset: footerOffset)
     }
@@ -140,6 +157,7 @@ extension SegmentFooter {
         try next(tableOffset, tableLength, "trace table")
         try next(strings.offset, strings.storedLength, "string section")
         try next(summaries.offset, summaries.storedLength, "summary section")
+        if let dropped { try next(dropped.offset, dropped.storedLength, "section of dropped traces") }
         let pagesNeeded = (rowCount + SegmentFormat.rowsPerPage - 1) / SegmentFormat.rowsPerPage
         guard expected == footerOffset, pages.count == pagesNeeded else {
             throw SegmentError(.malformed, path: path, offset: footerOffset, "footer does not cover the file")

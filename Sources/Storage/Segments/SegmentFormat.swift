@@ -5,7 +5,10 @@ enum SegmentFormat {
     static let magic: [UInt8] = Array("TAILSEG\n".utf8)
     /// The last 8 bytes of every segment: a file without them was cut short.
     static let endMagic: [UInt8] = Array("\nGESLIAT".utf8)
+    /// Of a segment without counts of dropped traces. Written as long as it is enough, so that older readers go on.
     static let version: UInt32 = 1
+    /// Of a segment with them: one more section, before the footer.
+    static let versionWithDropped: UInt32 = 2
     /// Magic, version, four reserved zero bytes.
     static let headerSize = 16
     /// Length of the footer (4), its checksum (8), end magic (8).

@@ -46,7 +46,7 @@ public struct SegmentReader: Sendable {
         guard byteCount >= headerSize + tailSize else {
             throw SegmentError(.notASegment, path: path, "is too short for a segment")
         }
-        try Self.checkHeader(try Self.read(path, 0, headerSize, fileSystem), path)
+        let version = try Self.checkHeader(try Self.read(path, 0, headerSize, fileSystem), path)
 
         let tailOffset = byteCount - tailSize
         let tail = try Self.read(path, tailOffset, tailSize, fileSystem)
@@ -64,20 +64,25 @@ public struct SegmentReader: Sendable {
         guard Checksum.of(footerBytes) == footerChecksum else {
             throw SegmentError(.checksumMismatch, path: path, offset: footerOffset, "footer is damaged")
         }
-        footer = try SegmentFooter(decoding: footerBytes, path: path, footerOffset: footerOffset)
+        footer = try SegmentFooter(
+            decoding: footerBytes, path: path, footerOffset: footerOffset, version: version)
     }
 
-    private static func checkHeader(_ header: [UInt8], _ path: String) throws(SegmentError) {
+    private static func checkHeader(_ header: [UInt8], _ path: String) throws(SegmentError) -> UInt32 {
         guard header.prefix(8) == SegmentFormat.magic[...] else {
             throw SegmentError(.notASegment, path: path, "does not start as a segment does")
         }
         var reader = SegmentByteReader(header[8...], path: path, baseOffset: 8)
         let version = try reader.fixed(UInt32.self)
-        guard version == SegmentFormat.version, try reader.fixed(UInt32.self) == 0 else {
+        guard (SegmentFormat.version...SegmentFormat.versionWithDropped).contains(version),
+            try reader.fixed(UInt32.self) == 0
+        else {
             throw SegmentError(
                 .unsupportedVersion, path: path, offset: 8,
-                "has format version \(version); this program reads version \(SegmentFormat.version)")
+                "has format version \(version); this program reads version \(SegmentFormat.version) to "
+                    + "\(SegmentFormat.versionWithDropped)")
         }
+        return version
     }
 
     // MARK: What the footer knows
@@ -232,8 +237,23 @@ public struct SegmentReader: Sendable {
         return summaries
     }
 
+    /// Whether the traces that were dropped beside the stored ones are counted in the segment.
+    public var countsDropped: Bool { footer.dropped != nil }
+    /// Earliest and latest start of the counts' periods, nanoseconds since the Unix epoch; 0 where there are none.
+    public var droppedFirst: UInt64 { footer.droppedFirst }
+    public var droppedLast: UInt64 { footer.droppedLast }
+
+    /// The counts of dropped traces; empty where `countsDropped` is false.
+    public func droppedTallies() throws(SegmentError) -> [DroppedTally] {
+        guard let dropped = footer.dropped else { return [] }
+        let bytes = try section(dropped, "section of dropped traces")
+        return try DroppedTally.decode(
+            bytes, partitions: footer.partitions, path: path, offset: dropped.offset)
+    }
+
     /// Reads and checks every byte, as `tailrace store verify` does.
     public func verify() throws(SegmentError) {
+        _ = try droppedTallies()
         let summaries = try summaries()
         guard summaries.rowCount == footer.rowCount else {
             throw SegmentError(.malformed, path: path, offset: footer.tableOffset, "trace table ends early")

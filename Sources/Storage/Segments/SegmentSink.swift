@@ -15,15 +15,19 @@ public final class SegmentSink: Sink {
     private var sequence: UInt64 = 0
     public private(set) var bufferedBytes = 0
     private var isSpaceShort = false
+    /// Nil where nobody says what was dropped.
+    private var dropped: DroppedTallies?
 
     /// - Parameters:
     ///   - incarnation: the process's unique name; its segments are in a directory of their own, so that no two processes
     ///     ever write the same file and sequence numbers can start at 1.
     ///   - thread: distinguishes the sinks of one process.
+    ///   - countsDropped: the sink is told of every dropped trace too, and stores their counts.
     public init(
         layout: StoreLayout, incarnation: String, thread: Int, fileSystem: any FileSystem = LocalFileSystem(),
-        compressionLevel: Int32 = 3
+        compressionLevel: Int32 = 3, countsDropped: Bool = false
     ) {
+        dropped = countsDropped ? DroppedTallies() : nil
         self.layout = layout
         self.incarnation = incarnation
         self.thread = thread
@@ -42,15 +46,23 @@ public final class SegmentSink: Sink {
         bufferedBytes += trace.payload.count + 256 + 64 * (trace.attributes.count + trace.operations.count)
     }
 
+    public func write(_ trace: DroppedTrace) throws {
+        guard dropped != nil else { throw StageError("this sink was not told that it counts dropped traces") }
+        let before = dropped?.byteCount ?? 0
+        dropped?.add(trace)
+        bufferedBytes += (dropped?.byteCount ?? 0) - before
+    }
+
     public func seal() -> (any SinkFlush)? {
-        if traces.isEmpty { return nil }
+        if traces.isEmpty, dropped?.isEmpty ?? true { return nil }
         sequence += 1
         let digits = String(sequence)
         let padded = String(repeating: "0", count: max(0, 12 - digits.count)) + digits
         let flush = SegmentFlush(
             traces: traces, relativePath: "segments/\(incarnation)/\(padded)-\(thread).seg", layout: layout,
-            fileSystem: fileSystem, compressionLevel: compressionLevel)
+            fileSystem: fileSystem, compressionLevel: compressionLevel, dropped: dropped?.tallies)
         traces = []
+        dropped?.removeAll()
         bufferedBytes = 0
         return flush
     }
@@ -60,7 +72,7 @@ public final class SegmentSink: Sink {
 /// that was not finished), after a success it returns what it returned.
 public final class SegmentFlush: SinkFlush {
     private enum State {
-        case pending([KeptTrace])
+        case pending([KeptTrace], [DroppedTally]?)
         case done(SegmentReference)
     }
 
@@ -72,21 +84,21 @@ public final class SegmentFlush: SinkFlush {
 
     init(
         traces: [KeptTrace], relativePath: String, layout: StoreLayout, fileSystem: any FileSystem,
-        compressionLevel: Int32
+        compressionLevel: Int32, dropped: [DroppedTally]? = nil
     ) {
         self.relativePath = relativePath
         self.layout = layout
         self.fileSystem = fileSystem
         self.compressionLevel = compressionLevel
-        state = Mutex(.pending(traces))
+        state = Mutex(.pending(traces, dropped))
     }
 
     public func perform() throws -> [SegmentReference] {
         try state.withLock { state in
             switch state {
             case .done(let reference): return [reference]
-            case .pending(let traces):
-                let reference = try store(traces)
+            case .pending(let traces, let dropped):
+                let reference = try store(traces, dropped)
                 // The traces' memory is given back here, not when the flush object goes.
                 state = .done(reference)
                 return [reference]
@@ -98,18 +110,23 @@ public final class SegmentFlush: SinkFlush {
         /// What the manifest will say, before there is a file.
         func plannedReference() throws -> SegmentReference {
             try state.withLock { state in
-                guard case .pending(let traces) = state else { throw StoreError.truncated }
-                let bytes = try SegmentWriter(traces, compressionLevel: compressionLevel).encode(
-                    path: layout.path(relativePath))
+                guard case .pending(let traces, let dropped) = state else { throw StoreError.truncated }
+                let bytes = try encode(traces, dropped)
                 return SegmentReference(
                     path: relativePath, byteCount: UInt64(bytes.count), checksum: Checksum.of(bytes))
             }
         }
     #endif
 
-    private func store(_ traces: [KeptTrace]) throws -> SegmentReference {
+    private func encode(_ traces: [KeptTrace], _ dropped: [DroppedTally]?) throws -> [UInt8] {
+        var writer = SegmentWriter(traces, compressionLevel: compressionLevel)
+        writer.dropped = dropped
+        return try writer.encode(path: layout.path(relativePath))
+    }
+
+    private func store(_ traces: [KeptTrace], _ dropped: [DroppedTally]?) throws -> SegmentReference {
         let path = layout.path(relativePath)
-        let bytes = try SegmentWriter(traces, compressionLevel: compressionLevel).encode(path: path)
+        let bytes = try encode(traces, dropped)
         // Under its final name a segment is always whole: the bytes are synced before the rename, and the name after it.
         try fileSystem.writeDurably(bytes, to: path + ".tmp")
         try fileSystem.renameDurably(path + ".tmp", to: path)

@@ -6,6 +6,8 @@ import TraceModel
 /// The same traces in the same order give the same bytes, so that a flush can be repeated. A value, used by one thread.
 public struct SegmentWriter: Sendable {
     private var traces: [KeptTrace] = []
+    /// Counts of dropped traces; nil where nobody counts them.
+    var dropped: [DroppedTally]?
     private let blockSize: Int
     private let compressionLevel: Int32
 
@@ -40,7 +42,7 @@ public struct SegmentWriter: Sendable {
         let sorted = order.map { traces[$0] }
         var file = SegmentByteWriter()
         file.append(SegmentFormat.magic)
-        file.fixed(SegmentFormat.version)
+        file.fixed(dropped == nil ? SegmentFormat.version : SegmentFormat.versionWithDropped)
         file.fixed(UInt32(0))
 
         var footer = SegmentFooter()
@@ -49,6 +51,12 @@ public struct SegmentWriter: Sendable {
         let columns = SegmentSummaries.encode(sorted)
         footer.strings = try appendSection(columns.strings, to: &file, path)
         footer.summaries = try appendSection(columns.section, to: &file, path)
+        if let dropped {
+            footer.dropped = try appendSection(
+                DroppedTally.encode(dropped, partitions: footer.partitions), to: &file, path)
+            footer.droppedFirst = dropped.map(\.start).min() ?? 0
+            footer.droppedLast = dropped.map(\.start).max() ?? 0
+        }
         addStatistics(sorted, to: &footer)
 
         let footerBytes = footer.encode()
@@ -115,7 +123,7 @@ public struct SegmentWriter: Sendable {
         _ sorted: [KeptTrace], _ places: [Place], to file: inout SegmentByteWriter, _ footer: inout SegmentFooter,
         _ path: String
     ) throws(SegmentError) {
-        footer.partitions = Set(sorted.map(\.partition)).sorted()
+        footer.partitions = Set(sorted.map(\.partition)).union((dropped ?? []).map(\.partition)).sorted()
         guard footer.partitions.count <= Int(UInt16.max), sorted.count <= Int(UInt32.max) else {
             throw SegmentError(.tooLarge, path: path, "\(footer.partitions.count) partitions, \(sorted.count) traces")
         }

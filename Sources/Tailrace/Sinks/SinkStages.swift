@@ -6,8 +6,9 @@ import Storage
 /// Definition of the stage kind `segments`: the file-backed store of kept traces.
 enum SegmentsStage {
     static let definition = StageDefinition(
-        kind: "segments", role: .sink, summary: "Stores kept traces in immutable segment files with their index.",
-        inputs: [.traces], outputs: [],
+        kind: "segments", role: .sink,
+        summary: "Stores kept traces in immutable segment files with their index, and counts dropped ones.",
+        inputs: [.traces, .summaries], outputs: [],
         options: [
             StageOption("path", .string, default: "./data", summary: "directory of the store; --store overrides it"),
             StageOption("flush_interval", .duration, default: "2s", summary: "a segment is written after this time"),
@@ -17,7 +18,8 @@ enum SegmentsStage {
         make: .sink { settings, environment in
             SegmentSink(
                 layout: StoreLayout(root: environment.storeDirectory), incarnation: environment.incarnation,
-                thread: environment.worker, compressionLevel: Int32(settings.integer("compression_level") ?? 3))
+                thread: environment.worker, compressionLevel: Int32(settings.integer("compression_level") ?? 3),
+                countsDropped: environment.inputTypes.contains(.summaries))
         })
 }
 

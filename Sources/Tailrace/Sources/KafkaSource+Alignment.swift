@@ -48,6 +48,7 @@ extension KafkaSource {
         // Partitions may be added while a worker runs.
         let isKnown = state.withLock { $0.status.partitionCount != nil }
         if now - lastCount >= (isKnown ? 30_000 : 1000) { countPartitions(consumer) }
+        noteShare(consumer)
         if alignment != nil { lookAtOthers(consumer, host) }
     }
 
@@ -56,6 +57,14 @@ extension KafkaSource {
         lastCount = WallClock.monotonic()
         guard let count = try? consumer.partitionCount(topic: topic, timeoutMs: 1000), count > 0 else { return }
         state.withLock { $0.status.partitionCount = count }
+    }
+
+    /// How much of the topic is read here.
+    private func noteShare(_ consumer: KafkaConsumer) {
+        guard let partitionShare, let count = state.withLock({ $0.status.partitionCount }),
+            let assigned = try? consumer.assignment().count
+        else { return }
+        partitionShare.note(topic: topic, assigned: assigned, of: count)
     }
 
     /// Finds where partitions start of which nothing has come: an empty partition is at its end from the beginning.

@@ -12,6 +12,8 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     private let clusterName: String?
     private let continuesAfterLoss: Bool
     let waitsForTopic: Bool
+    /// Told which part of the topic is read here.
+    let partitionShare: PartitionShare?
     let stopping = Atomic<Bool>(false)
     private let rejoining = Atomic<Bool>(false)
     let state = Mutex(State())
@@ -54,9 +56,10 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     ///   - waitsForTopic: the topic is made by another stage.
     init(
         topic: String, configuration: KafkaConsumer.Configuration, clusterName: String?, continuesAfterLoss: Bool,
-        maximumDrift: Int64?, waitsForTopic: Bool
+        maximumDrift: Int64?, waitsForTopic: Bool, partitionShare: PartitionShare? = nil
     ) {
         self.topic = topic
+        self.partitionShare = partitionShare
         self.waitsForTopic = waitsForTopic
         alignment = maximumDrift.map { PartitionAlignment(maximumDrift: $0) }
         self.configuration = configuration

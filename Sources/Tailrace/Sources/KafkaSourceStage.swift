@@ -72,7 +72,8 @@ enum KafkaSourceStage {
                 topic: settings.string("topic") ?? "", configuration: configuration,
                 clusterName: environment.clusterName, continuesAfterLoss: settings.string("on_data_loss") == "continue",
                 maximumDrift: keyedBy == "nothing" ? settings.duration("max_drift") : nil,
-                waitsForTopic: keyedBy == "repartition")
+                waitsForTopic: keyedBy == "repartition",
+                partitionShare: environment.shared.object(PartitionShare.name) { PartitionShare() })
         })
 
     /// What a source of an unkeyed topic stands for: the topic as it is, a repartition, and the source of the internal topic

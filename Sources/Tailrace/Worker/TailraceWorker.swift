@@ -1,5 +1,6 @@
 import Glibc
 public import Pipeline
+public import RemoteSampling
 import Sampling
 import Storage
 import Synchronization
@@ -28,6 +29,8 @@ public final class TailraceWorker: Sendable {
     let configuration = Mutex(ConfigurationStatus())
     private let keeper: StoreKeeper
     private let budgets: BudgetCoordinator
+    let shared: SharedObjects
+    private let remoteSampling: RemoteSamplingKeeper
     private let startedAt = WallClock.now()
     /// Tells tools that the store is in use.
     private let lock: FileLock
@@ -40,11 +43,16 @@ public final class TailraceWorker: Sendable {
         var environment = StageEnvironment(
             workingDirectory: ".", storeDirectory: storeDirectory, incarnation: incarnation, pipelineName: plan.name)
         environment.clusterName = options.clusterName
+        shared = environment.shared
         let settings = Self.workerSettings(plan, threads: options.threads)
         let layout = StoreLayout(root: storeDirectory)
         let store = try FileDeliveryStore(layout: layout, incarnation: incarnation)
         lock = try WorkerLocks(layout: layout).acquire(incarnation)
         keeper = StoreKeeper(StoreCollector(layout: layout, incarnation: incarnation), log: log)
+        remoteSampling = RemoteSamplingKeeper(
+            shared, directory: storeDirectory + "/remote-sampling", pipeline: plan.name, incarnation: incarnation,
+            log: log)
+        remoteSampling.restore(plan)
         let pipelineName = plan.name
         runner = try PipelineRunner(
             plan: plan, settings: settings, environment: environment, store: store,
@@ -63,6 +71,7 @@ public final class TailraceWorker: Sendable {
         try budgets.start()
         try runner.start()
         try keeper.start()
+        try remoteSampling.start()
     }
 
     /// Drains: what is decided is stored and committed, the group is left. Blocks until done.
@@ -70,6 +79,7 @@ public final class TailraceWorker: Sendable {
         keeper.stop()
         runner.stop()
         budgets.stop()
+        remoteSampling.stop()
         lock.release()
     }
 
@@ -88,10 +98,13 @@ public final class TailraceWorker: Sendable {
             pipeline: plan.name, snapshots: runner.snapshots, sources: runner.sourceStatuses, startedAt: startedAt,
             partitioning: runner.partitioning, configuration: configuration.withLock { $0 },
             configurationHash: plan.configurationHash, removedFiles: keeper.removedFiles,
-            budgets: budgets.statuses
+            budgets: budgets.statuses, remoteSampling: remoteSampling.services.map { ($0.name, $0.status) }
         )
         .render()
     }
+
+    /// What clients of a service shall sample; nil where the pipeline has no stage `remote_sampling`.
+    public func samplingStrategy(for service: String) -> SamplingStrategy? { remoteSampling.strategy(for: service) }
 
     /// The windows that hold a trace now; waits up to 2 s for the worker's threads.
     public func waiting(_ id: TraceID) -> [WaitingTrace] { runner.waiting(id) }

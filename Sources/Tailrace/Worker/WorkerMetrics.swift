@@ -19,6 +19,7 @@ struct WorkerMetrics {
     var now: Int64 = WallClock.now()
     /// Whether the figures are those of a process, whose own are shown too.
     var isProcess = true
+    var remoteSampling: [(stage: String, status: RemoteSamplingStatus)] = []
 
     func render() -> String {
         var text = MetricsText(constantLabels: [("pipeline", pipeline)])
@@ -29,6 +30,7 @@ struct WorkerMetrics {
         partitions(&text)
         worker(totals, &text)
         configuration(&text)
+        RemoteSamplingStatus.render(remoteSampling, &text)
         return text.rendered
     }
 

@@ -3,6 +3,7 @@ import Pipeline
 import Server
 import Synchronization
 import Tailrace
+import UnaryGRPC
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,10 +20,13 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "Directory of the store; overrides the path of the segment sinks.") var store: String?
     @Option(help: "Address of metrics and health.") var listen = "127.0.0.1:16687"
     @Option(help: "Threads that own partitions; one per core by default.") var threads: Int?
+    @Option(help: "Address for Jaeger's remote samplers that speak gRPC, usually port 14250; none by default.")
+    var samplingGrpc: String?
 
     func run() async throws {
         if let threads, !(1...256).contains(threads) { throw ValidationError("--threads must be 1 to 256") }
         let address = try ListenAddress(listen)
+        let grpcAddress = try samplingGrpc.map { try ListenAddress($0, option: "--sampling-grpc") }
         let plans = try pipelines.map(PipelineLoading.load)
         let log = EventLog()
         let workers = try plans.map { plan in
@@ -35,12 +39,14 @@ struct RunCommand: AsyncParsableCommand {
             }
         }
         let reloading = Reloading(workers: workers, environment: ProcessEnvironment.variables, log: log)
+        let sampling = RemoteSamplingEndpoint(workers: workers)
+        let grpc = try await RemoteSamplingEndpoint.serve(sampling, grpcAddress, log)
         let explainers = workers.map { Serving.explainer($0, store: nil) }
         let server = TailraceServer(
             configuration: TailraceServer.Configuration(host: address.host, port: address.port), store: nil,
             explain: { try Serving.explain($0, explainers) },
             metrics: { workers.map { $0.metrics() }.joined() }, health: { Self.health(workers) },
-            reload: reloading.reload)
+            reload: reloading.reload, sampling: sampling.json)
         for worker in workers {
             do { try worker.start() } catch {
                 throw CommandFailure("cannot start pipeline \(worker.plan.name): \(error)")
@@ -70,6 +76,7 @@ struct RunCommand: AsyncParsableCommand {
                     }
                 }
             })
+        await grpc?.stop()
         if let message = failed.withLock({ $0 }) { throw CommandFailure(message) }
     }
 

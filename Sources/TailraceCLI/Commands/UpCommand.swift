@@ -5,6 +5,7 @@ import Query
 import Sampling
 import Server
 import Tailrace
+import UnaryGRPC
 
 struct UpCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,6 +25,8 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: "Demo traffic: seed.") var seed: UInt64 = 1
     @Option(help: "Partitions of the embedded broker's topics.") var partitions = 4
     @Option(help: "Threads that own partitions; one per core by default.") var threads: Int?
+    @Option(help: "Address for Jaeger's remote samplers that speak gRPC, usually 127.0.0.1:14250; none by default.")
+    var samplingGrpc: String?
 
     func validate() throws {
         if !(rate >= 0 && rate <= 5000) { throw ValidationError("--rate must be 0 to 5000 traces per second") }
@@ -32,6 +35,7 @@ struct UpCommand: AsyncParsableCommand {
 
     func run() async throws {
         let address = try ListenAddress(listen)
+        let grpcAddress = try samplingGrpc.map { try ListenAddress($0, option: "--sampling-grpc") }
         let log = EventLog()
         let broker: EmbeddedBroker
         do {
@@ -63,12 +67,14 @@ struct UpCommand: AsyncParsableCommand {
         let traffic = try startTraffic(feed, log)
         let reloading = Reloading(
             workers: [worker], environment: environment(broker.bootstrapServers), log: log)
+        let sampling = RemoteSamplingEndpoint(workers: [worker])
+        let grpc = try await RemoteSamplingEndpoint.serve(sampling, grpcAddress, log)
         let explainer = Serving.explainer(worker, store: store)
         let server = TailraceServer(
             configuration: TailraceServer.Configuration(host: address.host, port: address.port), store: store,
             explain: { try explainer.explain($0) },
             metrics: { worker.metrics() + StoreMetrics.render(store) }, health: { Serving.health(worker) },
-            reload: reloading.reload)
+            reload: reloading.reload, sampling: sampling.json)
 
         let status = UpStatus(worker: worker, store: store, plan: plan, broker: broker.bootstrapServers, topic: topic)
         try await Serving.run(
@@ -89,6 +95,7 @@ struct UpCommand: AsyncParsableCommand {
                 worker.stop()
                 log.write(RunCommand.summary(worker))
             })
+        await grpc?.stop()
         broker.close()
         if let message = worker.failure { throw CommandFailure(message) }
     }

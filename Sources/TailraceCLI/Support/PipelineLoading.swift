@@ -22,11 +22,12 @@ struct ListenAddress {
     var host: String
     var port: Int
 
-    init(_ text: String) throws {
+    /// - Parameter option: named in the complaint.
+    init(_ text: String, option: String = "--listen") throws {
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
             (0...65535).contains(port)
         else {
-            throw CommandFailure("--listen \(text) is no address; write HOST:PORT, for example 127.0.0.1:16686")
+            throw CommandFailure("\(option) \(text) is no address; write HOST:PORT, for example 127.0.0.1:16686")
         }
         host = String(text[..<colon])
         if host.isEmpty { host = "127.0.0.1" }

@@ -103,7 +103,7 @@ struct SegmentCorruptionTests {
 
     @Test func aNewerFormatIsNamedAsSuch() throws {
         var newer = try bytes()
-        newer[8] = 2
+        newer[8] = 3
         #expect(readEverything(newer)?.code == .unsupportedVersion)
     }
 
