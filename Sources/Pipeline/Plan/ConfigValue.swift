@@ -21,7 +21,10 @@ public struct ConfigValue: Sendable, Equatable {
 
     /// The value of a key, or nil where this is no map or has no such key.
     public subscript(key: String) -> ConfigValue? {
-        entries.first { $0.key == key }?.value
+        #if DEBUG
+            ConfigReads.recorder?.note(key, in: self, as: nil)
+        #endif
+        return entries.first { $0.key == key }?.value
     }
 
     public var entries: [ConfigEntry] {

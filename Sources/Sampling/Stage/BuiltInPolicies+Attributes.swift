@@ -167,7 +167,7 @@ extension BuiltInPolicies {
             StageOption("span", .list(.string), summary: "conditions on spans, any of which may hold"),
             StageOption("spanevent", .list(.string), summary: "conditions on span events, any of which may hold"),
             StageOption(
-                "error_mode", .enumeration(["ignore", "silent", "propagate"]), default: "propagate",
+                "error_mode", .enumeration(["ignore", "silent", "propagate"]), default: "propagate", isInert: true,
                 summary: "accepted; a condition that cannot be evaluated on a span does not hold there"),
         ],
         example: #"ottl_condition: {span: ['attributes["k"] == "v"']}"#,

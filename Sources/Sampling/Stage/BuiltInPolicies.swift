@@ -2,8 +2,8 @@ import Pipeline
 import TraceModel
 
 /// The policy types: the OpenTelemetry Collector's with its names and keys, then our own.
-enum BuiltInPolicies {
-    static let all: [PolicyDefinition] =
+package enum BuiltInPolicies {
+    package static let all: [PolicyDefinition] =
         [
             alwaysSample, latency, numericAttribute, probabilistic, statusCode, stringAttribute, booleanAttribute,
             rateLimiting, bytesLimiting, spanCount, traceState, traceFlags, ottlCondition, and, not, drop, composite,
@@ -12,7 +12,7 @@ enum BuiltInPolicies {
 
     private static let byType = Dictionary(uniqueKeysWithValues: all.map { ($0.type, $0) })
 
-    static subscript(type: String) -> PolicyDefinition? { byType[type] }
+    package static subscript(type: String) -> PolicyDefinition? { byType[type] }
 
     private static let alwaysSample = PolicyDefinition(
         type: "always_sample", summary: "Keeps every trace.", options: [], example: nil,

@@ -104,9 +104,7 @@ enum PolicyParser {
                 at: typeValue.location)
             return
         }
-        if place.depth > 0,
-            ["drop", "composite", "budget"].contains(type) || BuiltInPolicies.dynamicTypes.contains(type)
-        {
+        if place.depth > 0, definition.isTopLevelOnly {
             diagnostics.error(
                 "\(place): type \(type) cannot be part of another policy; write it in the list of policies itself",
                 at: typeValue.location)
@@ -135,7 +133,8 @@ enum PolicyParser {
         _ diagnostics: inout Diagnostics
     ) {
         let inlineKeys = definition.form == .inline && !hasBlock(policy, definition)
-        var allowed = ["name", "type"]
+        let common = PolicyDefinition.commonKeys.map(\.name)
+        var allowed = common
         if definition.form != .bare { allowed.append(definition.type) }
         if inlineKeys { allowed += definition.options.map(\.name) }
         // A block under a wrong name is reported as such, and not as missing too.
@@ -164,7 +163,7 @@ enum PolicyParser {
             return
         }
         var checker = OptionChecker(subject: place.description)
-        let others = inlineKeys ? ["name", "type"] : []
+        let others = inlineKeys ? common : []
         checker.check(block, options: definition.options, at: block.location, ignoring: others)
         diagnostics.append(checker.diagnostics)
         if !checker.diagnostics.hasErrors {
@@ -179,15 +178,23 @@ enum PolicyParser {
         return subpolicies(of: policy).reduce(1) { $0 + count($1, depth: depth + 1) }
     }
 
-    /// The policies directly inside a policy.
+    /// The policies directly inside a policy: where its type declares some.
     static func subpolicies(of policy: ConfigValue) -> [ConfigValue] {
-        guard let type = policy["type"]?.scalar else { return [] }
-        if type == "budget" || type == "rules" {
-            return ((policy[type] ?? policy)["rules"]?.elements ?? []).flatMap { $0["when"]?.elements ?? [] }
+        guard let type = policy["type"]?.scalar, let definition = BuiltInPolicies[type] else { return [] }
+        return subpolicies(in: block(of: policy, definition), definition.options)
+    }
+
+    private static func subpolicies(in map: ConfigValue, _ options: [StageOption]) -> [ConfigValue] {
+        options.flatMap { option -> [ConfigValue] in
+            switch option.type {
+            case .form: [map[option.name]].compactMap { $0 }
+            case .list(.form): map[option.name]?.elements ?? []
+            case .list(.object(let nested)):
+                (map[option.name]?.elements ?? []).flatMap { subpolicies(in: $0, nested) }
+            case .object(let nested): map[option.name].map { subpolicies(in: $0, nested) } ?? []
+            default: []
+            }
         }
-        guard let block = policy[type] else { return [] }
-        let key = "\(type)_sub_policy"
-        return type == "not" ? [block[key]].compactMap { $0 } : block[key]?.elements ?? []
     }
 
     /// Makes the policies of a checked sampler.
@@ -200,9 +207,14 @@ enum PolicyParser {
         guard let name = policy["name"]?.scalar, let type = policy["type"]?.scalar,
             let definition = BuiltInPolicies[type]
         else { return nil }
-        var block = policy[type] ?? ConfigValue(.map([]), at: policy.location)
-        if definition.form == .inline, !hasBlock(policy, definition) { block = policy }
-        return definition.make(name, StageSettings(name: name, value: block, definition: definition.options))
+        return definition.make(
+            name, StageSettings(name: name, value: block(of: policy, definition), definition: definition.options))
+    }
+
+    /// The map that has the keys of a policy's type.
+    static func block(of policy: ConfigValue, _ definition: PolicyDefinition) -> ConfigValue {
+        if definition.form == .inline, !hasBlock(policy, definition) { return policy }
+        return policy[definition.type] ?? ConfigValue(.map([]), at: policy.location)
     }
 
     /// A key of a type may have the type's name (`percentile: 99`): only a map is a block.
