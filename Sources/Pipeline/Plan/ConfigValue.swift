@@ -51,6 +51,25 @@ public struct ConfigValue: Sendable, Equatable {
         place.column += column - 1
         return place
     }
+
+    /// The place in the file of an offset into a scalar's text, for a message about it.
+    ///
+    /// - Parameter offset: into the text's UTF-8.
+    /// - Returns: the place, and what to add to the message where only the scalar's own place is known.
+    package func place(ofOffset offset: Int) -> (location: SourceLocation, hint: String) {
+        var line = 1
+        var column = 1
+        for byte in (scalar ?? "").utf8.prefix(offset) {
+            if byte == UInt8(ascii: "\n") {
+                line += 1
+                column = 1
+            } else if byte & 0xC0 != 0x80 {
+                column += 1
+            }
+        }
+        if line <= textLines.count { return (location(ofTextLine: line, column: column), "") }
+        return (location, line == 1 ? " (at character \(column))" : " (at line \(line), character \(column))")
+    }
 }
 
 /// One key of a map with its value.

@@ -62,8 +62,8 @@ extension BuiltInPolicies {
                 "enabled_regex_matching", .boolean, default: "false",
                 summary: "the values are patterns that may match any part of the text"),
             StageOption(
-                "cache_max_size", .integer(0...1_000_000), default: "128",
-                summary: "results of patterns that are remembered, by value; 0 means 128"),
+                "cache_max_size", .integer(0...Int64.max), default: "128",
+                summary: "results of patterns that are remembered, by value; 0 means 128, at most 1000000"),
             invert,
         ],
         example: "string_attribute: {key: service.name, values: [checkout]}",
@@ -79,7 +79,7 @@ extension BuiltInPolicies {
         guard settings.boolean("enabled_regex_matching") == true else { return StringTest(exact: values) }
         let size = Int(clamping: settings.integer("cache_max_size") ?? 0)
         // The patterns were checked; one that fails here matches nothing.
-        return (try? StringTest(patterns: values, cacheSize: size > 0 ? size : 128)) ?? StringTest(exact: [])
+        return (try? StringTest(patterns: values, cacheSize: size > 0 ? min(size, 1_000_000) : 128)) ?? StringTest(exact: [])
     }
 
     private static func checkStrings(
@@ -112,9 +112,9 @@ extension BuiltInPolicies {
         do {
             _ = try TextMatcher(text)
         } catch {
+            let place = value.place(ofOffset: error.offset)
             diagnostics.error(
-                "\(policy): pattern \(Wording.quoted(text)): \(error.message) (at character \(error.offset + 1))",
-                at: value.location)
+                "\(policy): pattern \(Wording.quoted(text)): \(error.message)\(place.hint)", at: place.location)
         }
     }
 
@@ -198,11 +198,16 @@ extension BuiltInPolicies {
         for value in list.scalar == nil ? list.elements : [list] {
             let text = value.scalar ?? ""
             do {
-                _ = try OTTLParser.parse(text, context)
+                let condition = try OTTLParser.parse(text, context)
+                if case .constant(let holds) = condition {
+                    diagnostics.warning(
+                        "\(policy): \(key) condition \(Wording.quoted(text)) \(holds ? "always" : "never") holds",
+                        at: value.location)
+                }
             } catch {
+                let place = value.place(ofOffset: error.offset)
                 diagnostics.error(
-                    "\(policy): \(key) condition \(Wording.quoted(text)): \(error.message) "
-                        + "(at character \(error.offset + 1))", at: value.location)
+                    "\(policy): \(key) condition: \(error.message)\(place.hint)", at: place.location)
             }
         }
     }

@@ -101,12 +101,13 @@ extension BuiltInPolicies {
             ],
             example: example, isInline: true, isTopLevelOnly: true,
             check: { settings, policy, diagnostics in
-                for key in ["ClearFrequency", "AdjustmentInterval", "UpdateFrequency", "LookbackFrequency"] {
-                    if let value = settings.duration(key), value <= 0 {
-                        diagnostics.error(
-                            "\(policy): \(key) must be longer than 0",
-                            at: settings.value[key]?.location ?? policy.location)
+                for option in settings.definition {
+                    guard case .duration = option.type, let value = settings.duration(option.name), value <= 0 else {
+                        continue
                     }
+                    diagnostics.error(
+                        "\(policy): \(option.name) must be longer than 0",
+                        at: settings.value[option.name]?.location ?? policy.location)
                 }
             },
             make: { name, settings in

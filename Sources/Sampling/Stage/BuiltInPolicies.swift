@@ -48,7 +48,7 @@ package enum BuiltInPolicies {
         type: "latency", summary: "Keeps traces that took longer than a threshold, from first start to last end.",
         options: [
             StageOption(
-                "threshold_ms", .integer(0...Int64.max / 1_000_000), required: true,
+                "threshold_ms", .integer(0...Int64.max / 1_000_000), default: "0",
                 summary: "milliseconds; the trace must take longer"),
             StageOption(
                 "upper_threshold_ms", .integer(0...Int64.max / 1_000_000), default: "0",
@@ -56,6 +56,11 @@ package enum BuiltInPolicies {
         ],
         example: "latency: {threshold_ms: 5000}",
         check: { settings, policy, diagnostics in
+            if !settings.isSet("threshold_ms"), !settings.isSet("upper_threshold_ms") {
+                diagnostics.error(
+                    "\(policy): missing key \"threshold_ms\": milliseconds; the trace must take longer",
+                    at: settings.value.location)
+            }
             guard let lower = settings.integer("threshold_ms"), let upper = settings.integer("upper_threshold_ms"),
                 upper != 0, upper <= lower, let place = settings.value["upper_threshold_ms"]
             else { return }

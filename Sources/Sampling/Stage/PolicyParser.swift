@@ -27,11 +27,16 @@ enum PolicyParser {
             return
         }
         var names: [String: SourceLocation] = [:]
+        var sound: [ConfigValue] = []
         for (index, policy) in policies.enumerated() {
             let place = place(of: policy, above: nil, label: "policies[\(index)]")
-            check(policy, place, &names, label: "policies[\(index)]", &diagnostics)
+            var own = Diagnostics()
+            check(policy, place, &names, label: "policies[\(index)]", &own)
+            if !own.hasErrors { sound.append(policy) }
+            diagnostics.append(own)
         }
-        PolicyOverlaps.check(policies, &diagnostics)
+        PolicyOverlaps.check(sound, &diagnostics)
+        PolicyRates.check(sound, tick: TailSamplerStage.windowSettings(settings).tick, &diagnostics)
     }
 
     /// Checks the sub-policies of a policy.
@@ -90,9 +95,7 @@ enum PolicyParser {
         checkName(policy, place, &names, label: label, &diagnostics)
         let known = BuiltInPolicies.all.map(\.type)
         guard let typeValue = policy["type"], let type = typeValue.scalar else {
-            diagnostics.error(
-                "\(place) needs a type; known types: \(known.joined(separator: ", "))",
-                at: policy["type"]?.location ?? policy.location)
+            reportMissingType(policy, place, known, &diagnostics)
             return
         }
         guard let definition = BuiltInPolicies[type] else {
@@ -113,6 +116,28 @@ enum PolicyParser {
         checkKeys(policy, definition, place, typeValue.location, &diagnostics)
     }
 
+    private static func reportMissingType(
+        _ policy: ConfigValue, _ place: PolicyPlace, _ known: [String], _ diagnostics: inout Diagnostics
+    ) {
+        if policy["type"] == nil, let misspelt = misspelling(of: "type", in: policy) {
+            diagnostics.error(
+                "\(place): unknown key \(Wording.quoted(misspelt.key)). Did you mean \"type\"?", at: misspelt.keyLocation)
+            return
+        }
+        let block = policy.entries.map(\.key).first { BuiltInPolicies[$0] != nil }
+        let hint = block.map { "; to go with its block write type: \($0)" } ?? ""
+        diagnostics.error(
+            "\(place) needs a type\(hint.isEmpty ? "; known types: \(known.joined(separator: ", "))" : hint)",
+            at: policy["type"]?.location ?? policy.location)
+    }
+
+    /// The key that was meant to be `key`, which is missing.
+    private static func misspelling(of key: String, in policy: ConfigValue) -> ConfigEntry? {
+        policy.entries.first { NearestName.nearest(to: $0.key, among: [key] + policyKeys) == key && $0.key != key }
+    }
+
+    private static let policyKeys = PolicyDefinition.commonKeys.map(\.name) + BuiltInPolicies.all.map(\.type)
+
     private static func checkName(
         _ policy: ConfigValue, _ place: PolicyPlace, _ names: inout [String: SourceLocation], label: String,
         _ diagnostics: inout Diagnostics
@@ -120,6 +145,8 @@ enum PolicyParser {
         let name = policy["name"]?.scalar ?? ""
         let location = policy["name"]?.location ?? policy.location
         if name.isEmpty {
+            // A misspelt key is reported as an unknown one.
+            if policy["name"] == nil, policy["type"] != nil, misspelling(of: "name", in: policy) != nil { return }
             diagnostics.error("\(label) needs a name", at: location)
         } else if let first = names[name] {
             diagnostics.error("\(place): the name is taken by the policy in line \(first.line)", at: location)

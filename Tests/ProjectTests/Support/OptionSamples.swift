@@ -35,7 +35,10 @@ struct OptionSamples {
         case .object(let options): return map(options, named: path)
         case .map(let element):
             return ConfigValue(
-                .map([ConfigEntry(key: "k", keyLocation: place, value: value(element, at: path + ".k"))]), at: place)
+                .map([
+                    // An option of librdkafka, which knows no others.
+                    ConfigEntry(key: "client.id", keyLocation: place, value: value(element, at: path + ".client.id"))
+                ]), at: place)
         case .form: return Self.policy([("name", "inner"), ("type", "trace_flags")])
         }
     }
