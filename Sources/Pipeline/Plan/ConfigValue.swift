@@ -13,6 +13,8 @@ public struct ConfigValue: Sendable, Equatable {
     /// Where each line of a scalar's text begins in the file. Empty where that is not known: escapes, folding and `${…}` move
     /// characters.
     package var textLines: [SourceLocation] = []
+    /// Columns of the text's scalars in the scalar's line, where escapes move them; empty otherwise.
+    package var textColumns: [Int] = []
 
     public init(_ content: Content, at location: SourceLocation) {
         self.content = content
@@ -68,6 +70,12 @@ public struct ConfigValue: Sendable, Equatable {
             }
         }
         if line <= textLines.count { return (location(ofTextLine: line, column: column), "") }
+        let index = (scalar ?? "").utf8.prefix(offset).count { $0 & 0xC0 != 0x80 }
+        if index < textColumns.count {
+            var place = location
+            place.column = textColumns[index]
+            return (place, "")
+        }
         return (location, line == 1 ? " (at character \(column))" : " (at line \(line), character \(column))")
     }
 }

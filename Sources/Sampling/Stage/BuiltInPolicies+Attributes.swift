@@ -112,7 +112,7 @@ extension BuiltInPolicies {
         do {
             _ = try TextMatcher(text)
         } catch {
-            let place = value.place(ofOffset: error.offset)
+            let place = value.place(ofOffset: String(text.unicodeScalars.prefix(error.offset)).utf8.count)
             diagnostics.error(
                 "\(policy): pattern \(Wording.quoted(text)): \(error.message)\(place.hint)", at: place.location)
         }

@@ -106,7 +106,7 @@ struct PolicyShape {
             return settings.boolean("invert_match") == true
                 ? values.isSubset(of: other.values) : other.values.isSubset(of: values)
         case "boolean_attribute": return ["key", "value", "invert_match"].allSatisfy { hasEqual($0, other) }
-        case "status_code": return other.set("status_codes").isSubset(of: set("status_codes"))
+        case "status_code": return other.texts("status_codes").isSubset(of: texts("status_codes"))
         case "trace_state": return hasEqual("key", other) && other.values.isSubset(of: values)
         case "probabilistic":
             guard hasEqual("mode", other), hasEqual("hash_salt", other),
@@ -114,8 +114,8 @@ struct PolicyShape {
             else { return false }
             return own >= others
         case "ottl_condition":
-            return other.set("span").isSubset(of: set("span"))
-                && other.set("spanevent").isSubset(of: set("spanevent"))
+            return other.texts("span").isSubset(of: texts("span"))
+                && other.texts("spanevent").isSubset(of: texts("spanevent"))
         case "root": return coversRoot(other)
         default: return Self.text(of: settings.value) == Self.text(of: other.settings.value)
         }
@@ -123,7 +123,7 @@ struct PolicyShape {
 
     private func coversRoot(_ other: PolicyShape) -> Bool {
         for key in ["service", "operation", "kind", "status_codes"] where settings.isSet(key) {
-            guard other.settings.isSet(key), other.set(key).isSubset(of: set(key)) else { return false }
+            guard other.settings.isSet(key), other.texts(key).isSubset(of: texts(key)) else { return false }
         }
         if settings.isSet("operation_pattern"), !hasEqual("operation_pattern", other) { return false }
         if let own = settings.duration("longer_than") {
@@ -165,9 +165,9 @@ struct PolicyShape {
     }
 
     /// Empty texts match nothing.
-    private var values: Set<String> { set("values").subtracting([""]) }
+    private var values: Set<String> { texts("values").subtracting([""]) }
 
-    private func set(_ key: String) -> Set<String> { Set(settings.strings(key)) }
+    private func texts(_ key: String) -> Set<String> { Set(settings.strings(key)) }
 
     private func hasEqual(_ key: String, _ other: PolicyShape) -> Bool {
         settings.string(key) == other.settings.string(key)

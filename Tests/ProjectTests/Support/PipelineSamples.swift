@@ -99,13 +99,13 @@ enum PipelineSamples {
         ("{ abc: nothing }", map([("abc", ConfigValue(.null, at: place))])),
     ]
 
-    /// Calls `body` with every document that differs from `root` in one value or key below `depth` levels.
+    /// Calls `body` with every document that differs from `root` in one value or key.
     static func mutate(_ root: ConfigValue, _ body: (_ change: String, ConfigValue) throws -> Void) rethrows {
         try mutate(root, path: "", rebuild: { $0 }, body)
     }
 
     private static func mutate(
-        _ value: ConfigValue, path: String, rebuild: (ConfigValue) -> ConfigValue,
+        _ value: ConfigValue, path: String, rebuild: @escaping (ConfigValue) -> ConfigValue,
         _ body: (String, ConfigValue) throws -> Void
     ) rethrows {
         switch value.content {
