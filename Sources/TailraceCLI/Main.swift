@@ -47,7 +47,8 @@ struct TailraceCommand: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            UpCommand.self, RunCommand.self, ServeCommand.self, ValidateCommand.self, GraphCommand.self, SchemaCommand.self,
+            UpCommand.self, RunCommand.self, ServeCommand.self, ValidateCommand.self, GraphCommand.self,
+            SchemaCommand.self,
             DecideCommand.self, SimulateCommand.self, ReplayCommand.self, GenerateCommand.self, TraceCommand.self,
             SearchCommand.self, ExplainCommand.self, DeadLetterCommand.self, StoreCommand.self,
         ])

@@ -11,7 +11,9 @@ struct DeclarationTests {
 
     @Test(
         "is what the declarations say",
-        arguments: [("docs/pipeline.schema.json", PipelineSchema().text), ("docs/reference.md", PipelineReference().text)])
+        arguments: [
+            ("docs/pipeline.schema.json", PipelineSchema().text), ("docs/reference.md", PipelineReference().text),
+        ])
     func upToDate(file: String, generated: String) throws {
         let found = try? Project.text(file)
         let isUpToDate = found == generated
@@ -25,9 +27,11 @@ struct DeclarationTests {
 
     private static func firstDifference(_ old: String, _ new: String) -> String {
         let (old, new) = (old.components(separatedBy: "\n"), new.components(separatedBy: "\n"))
-        guard let line = (0..<max(old.count, new.count)).first(where: { index in
-            (index < old.count ? old[index] : nil) != (index < new.count ? new[index] : nil)
-        }) else { return "" }
+        guard
+            let line = (0..<max(old.count, new.count)).first(where: { index in
+                (index < old.count ? old[index] : nil) != (index < new.count ? new[index] : nil)
+            })
+        else { return "" }
         return " from line \(line + 1): the file has\n  \(line < old.count ? old[line] : "(nothing)")\n"
             + "where they say\n  \(line < new.count ? new[line] : "(nothing)")\n"
     }
@@ -38,7 +42,9 @@ struct DeclarationTests {
         for kind in StageRegistry.builtIn.kinds {
             unchecked += Self.undescribed(StageRegistry.builtIn[kind]?.options ?? [], "kind \(kind)")
         }
-        for policy in BuiltInPolicies.all { unchecked += Self.undescribed(policy.options, "policy type \(policy.type)") }
+        for policy in BuiltInPolicies.all {
+            unchecked += Self.undescribed(policy.options, "policy type \(policy.type)")
+        }
         #expect(
             unchecked.isEmpty,
             """
@@ -99,7 +105,8 @@ struct DeclarationTests {
                 reads, definition.options, path: kind, owner: "StageDefinition(kind: \"\(kind)\")")
         }
 
-        @Test("declares what a policy reads, as it is read, and nothing else", arguments: BuiltInPolicies.all.map(\.type))
+        @Test(
+            "declares what a policy reads, as it is read, and nothing else", arguments: BuiltInPolicies.all.map(\.type))
         func policyReads(type: String) throws {
             let definition = try #require(BuiltInPolicies[type])
             let reads = Self.reads { samples in
@@ -161,7 +168,8 @@ struct DeclarationTests {
                 let found = here.filter { $0.key == option.name }
                 for case let form? in found.map(\.form) where !fits(option.type, form) {
                     Issue.record(
-                        "\(name) is declared as \(option.type), but read as \(Self.form(form)): change one, in \(owner)")
+                        "\(name) is declared as \(option.type), but read as \(Self.form(form)): change one, in \(owner)"
+                    )
                 }
                 let isRead = !found.isEmpty
                 if option.isInert {
@@ -185,7 +193,8 @@ struct DeclarationTests {
         private static func fits(_ type: OptionType, _ form: ReadForm) -> Bool {
             switch (form, type) {
             // A number's text has digits that a `Double` loses.
-            case (.string, .string), (.string, .enumeration), (.string, .text), (.string, .number), (.boolean, .boolean),
+            case (.string, .string), (.string, .enumeration), (.string, .text), (.string, .number),
+                (.boolean, .boolean),
                 (.integer, .integer), (.number, .number), (.duration, .duration), (.size, .size), (.object, .object),
                 (.strings, .list(.string)), (.strings, .list(.enumeration)), (.strings, .list(.text)):
                 true

@@ -3,12 +3,13 @@
 public enum PipelineFileKeys {
     /// Names of pipelines and stages appear in file names, metrics and `from`.
     public static let nameForm = TextForm(
-        "a name of letters, digits, \"-\" and \"_\"", pattern: "^[A-Za-z0-9_-]{1,100}$", numbers: 0...1e15,
-        isValid: isName)
+        "a name of letters, digits, \"-\" and \"_\"", pattern: "^[A-Za-z0-9_-]{1,100}$",
+        otherForms: [.wholeNumber, .boolean], isValid: isName)
 
     /// `stage` or `stage.port`.
     public static let referenceForm = TextForm(
-        "stage or stage.port", pattern: "^[^.]+(\\..+)?$", numbers: 0...1e15,
+        "stage or stage.port", pattern: "^[^.]+(\\..+)?$",
+        otherForms: [.number(-.infinity ... .infinity), .boolean],
         isValid: { text in
             let reference = StageReference(text, at: SourceLocation(file: "", line: 1, column: 1))
             return !reference.stage.isEmpty && reference.port != ""
@@ -29,7 +30,7 @@ public enum PipelineFileKeys {
     public static let stage: [StageOption] = [
         StageOption("kind", .string, required: true, summary: "what the stage is"),
         StageOption(
-            "from", .list(.text(referenceForm)), required: true,
+            "from", .list(.text(referenceForm)), required: true, isNonEmpty: true,
             summary: "what the stage reads: stage or stage.port, or a list of these; not for sources"),
     ]
 

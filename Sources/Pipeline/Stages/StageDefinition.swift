@@ -136,16 +136,19 @@ public struct StageOption: Sendable {
     public let summary: String
     /// True for a key that is only accepted, for the sake of files of another program; nothing reads it.
     public let isInert: Bool
+    /// True for a list whose owner refuses it without elements: for editors.
+    public let isNonEmpty: Bool
 
     public init(
         _ name: String, _ type: OptionType, required: Bool = false, default: String? = nil, isInert: Bool = false,
-        summary: String
+        isNonEmpty: Bool = false, summary: String
     ) {
         self.name = name
         self.type = type
         isRequired = required
         defaultText = `default`
         self.isInert = isInert
+        self.isNonEmpty = isNonEmpty
         self.summary = summary
     }
 }
@@ -187,17 +190,24 @@ public struct TextForm: Sendable {
     public let expectation: String
     /// A regular expression (ECMA-262) that matches exactly the texts in this form: for editors.
     public let pattern: String
-    /// Numbers that may be written for the text; nil for none.
-    public let numbers: ClosedRange<Double>?
+    /// Texts in this form that YAML reads as something else.
+    public let otherForms: [OtherForm]
     public let isValid: @Sendable (String) -> Bool
 
+    /// What YAML reads a text without quotes as.
+    public enum OtherForm: Sendable {
+        case boolean
+        case wholeNumber
+        case number(ClosedRange<Double>)
+    }
+
     public init(
-        _ expectation: String, pattern: String, numbers: ClosedRange<Double>? = nil,
+        _ expectation: String, pattern: String, otherForms: [OtherForm] = [],
         isValid: @escaping @Sendable (String) -> Bool
     ) {
         self.expectation = expectation
         self.pattern = pattern
-        self.numbers = numbers
+        self.otherForms = otherForms
         self.isValid = isValid
     }
 }

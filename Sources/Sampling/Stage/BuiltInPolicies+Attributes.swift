@@ -79,7 +79,8 @@ extension BuiltInPolicies {
         guard settings.boolean("enabled_regex_matching") == true else { return StringTest(exact: values) }
         let size = Int(clamping: settings.integer("cache_max_size") ?? 0)
         // The patterns were checked; one that fails here matches nothing.
-        return (try? StringTest(patterns: values, cacheSize: size > 0 ? min(size, 1_000_000) : 128)) ?? StringTest(exact: [])
+        return (try? StringTest(patterns: values, cacheSize: size > 0 ? min(size, 1_000_000) : 128))
+            ?? StringTest(exact: [])
     }
 
     private static func checkStrings(

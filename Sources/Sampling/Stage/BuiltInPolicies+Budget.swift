@@ -57,7 +57,9 @@ extension BuiltInPolicies {
 
     private static let ruleOptions = [
         StageOption("name", .string, required: true, summary: "for explanations and metrics"),
-        StageOption("when", .list(.form(.subpolicy)), required: true, summary: "list of policies that must all keep the trace"),
+        StageOption(
+            "when", .list(.form(.subpolicy)), required: true, isNonEmpty: true,
+            summary: "list of policies that must all keep the trace"),
         StageOption(
             "action", .enumeration(["keep", "rest", "drop"]), default: "rest",
             summary: "keep before the rest, sample with the rest, or drop"),
@@ -134,13 +136,15 @@ extension BuiltInPolicies {
     private static func rateForm(example: String) -> TextForm {
         TextForm(
             "a rate such as \(example)",
-            pattern: "^([+]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)? *([sS][pP][aA][nN][sS]|[tT][rR][aA][cC][eE][sS])"
+            pattern:
+                "^([+]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)? *([sS][pP][aA][nN][sS]|[tT][rR][aA][cC][eE][sS])"
                 + "|(([0-9]+\\.?[0-9]*|\\.[0-9]+) ?([kKmMgGtT][iI]?)?[bB])+)/[sS]$",
             isValid: { budgetRate($0) != nil })
     }
 
     private static let shareForm = TextForm(
-        "a share such as 50%", pattern: "^[+]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?%?$", numbers: 0...1,
+        "a share such as 50%", pattern: "^[+]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?%?$",
+        otherForms: [.number(0...1)],
         isValid: { budgetShare($0) != nil })
 
     private static let percentileForm = TextForm(

@@ -13,7 +13,9 @@ extension BuiltInPolicies {
 
     static let drop = PolicyDefinition(
         type: "drop", summary: "Drops traces that all of its sub-policies keep, whatever other policies say.",
-        options: [StageOption("drop_sub_policy", .list(.form(.subpolicy)), required: true, summary: "list of policies")],
+        options: [
+            StageOption("drop_sub_policy", .list(.form(.subpolicy)), required: true, summary: "list of policies")
+        ],
         example: "drop: {drop_sub_policy: [{name: a, type: always_sample}]}", isTopLevelOnly: true,
         check: { settings, policy, diagnostics in
             checkList(settings, "drop_sub_policy", "drop", policy, whenEmpty: "drops every trace", &diagnostics)

@@ -26,7 +26,9 @@ extension BuiltInPolicies {
             more: movingOptions + [
                 StageOption(
                     "InitialSampleRate", .number(1...1e12), default: "10", summary: "before there is any traffic"),
-                StageOption("UseClusterSize", .boolean, default: "false", isInert: true, summary: "accepted; every task has the goal"),
+                StageOption(
+                    "UseClusterSize", .boolean, default: "false", isInert: true,
+                    summary: "accepted; every task has the goal"),
             ],
             example: "GoalThroughputPerSec: 100, FieldList: [service.name]",
             algorithm: {
@@ -40,7 +42,9 @@ extension BuiltInPolicies {
             more: [
                 StageOption("UpdateFrequency", .duration, default: "1s", summary: "how often rates are computed"),
                 StageOption("LookbackFrequency", .duration, default: "30s", summary: "length of the sliding window"),
-                StageOption("UseClusterSize", .boolean, default: "false", isInert: true, summary: "accepted; every task has the goal"),
+                StageOption(
+                    "UseClusterSize", .boolean, default: "false", isInert: true,
+                    summary: "accepted; every task has the goal"),
             ],
             example: "GoalThroughputPerSec: 100, FieldList: [service.name]",
             algorithm: {
@@ -53,7 +57,9 @@ extension BuiltInPolicies {
             goal: rateOption("GoalThroughputPerSec", required: true, "goal: spans per second"),
             more: [
                 StageOption("ClearFrequency", .duration, default: "30s", summary: "how often rates are computed"),
-                StageOption("UseClusterSize", .boolean, default: "false", isInert: true, summary: "accepted; every task has the goal"),
+                StageOption(
+                    "UseClusterSize", .boolean, default: "false", isInert: true,
+                    summary: "accepted; every task has the goal"),
             ],
             example: "GoalThroughputPerSec: 100, FieldList: [service.name]",
             algorithm: {

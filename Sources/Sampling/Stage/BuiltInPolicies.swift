@@ -22,7 +22,7 @@ package enum BuiltInPolicies {
         type: "status_code", summary: "Keeps traces in which some span has one of the status codes.",
         options: [
             StageOption(
-                "status_codes", .list(.enumeration(["OK", "ERROR", "UNSET"])), required: true,
+                "status_codes", .list(.enumeration(["OK", "ERROR", "UNSET"])), required: true, isNonEmpty: true,
                 summary: "the status codes to keep, for example [ERROR]")
         ],
         example: "status_code: {status_codes: [ERROR]}",

@@ -16,7 +16,10 @@ public struct PolicyDefinition: Sendable {
     package static let commonKeys = [
         StageOption(
             "name",
-            .text(TextForm("a name", pattern: ".", numbers: 0...Double.greatestFiniteMagnitude) { !$0.isEmpty }),
+            .text(
+                TextForm("a name", pattern: ".", otherForms: [.number(-.infinity ... .infinity), .boolean]) {
+                    !$0.isEmpty
+                }),
             required: true, summary: "unique in its list; a label of the policy's metrics"),
         StageOption("type", .string, required: true, summary: "what the policy looks at"),
     ]

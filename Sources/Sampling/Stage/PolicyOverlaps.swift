@@ -31,7 +31,8 @@ enum PolicyOverlaps {
                 ? "\(place(drop)) drops every trace" : "\(place(drop)) drops every trace that it keeps"
         }
         guard let other = before.first(where: { $0.covers(shape) }) else { return nil }
-        return shape.covers(other) ? "\(place(other)) is the same" : "\(place(other)) \(verb) every trace that it \(verb)"
+        return shape.covers(other)
+            ? "\(place(other)) is the same" : "\(place(other)) \(verb) every trace that it \(verb)"
     }
 
     /// What a plain policy cannot match is reported by its type; what several together cannot is seen here.

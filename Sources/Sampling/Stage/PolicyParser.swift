@@ -121,7 +121,8 @@ enum PolicyParser {
     ) {
         if policy["type"] == nil, let misspelt = misspelling(of: "type", in: policy) {
             diagnostics.error(
-                "\(place): unknown key \(Wording.quoted(misspelt.key)). Did you mean \"type\"?", at: misspelt.keyLocation)
+                "\(place): unknown key \(Wording.quoted(misspelt.key)). Did you mean \"type\"?",
+                at: misspelt.keyLocation)
             return
         }
         let block = policy.entries.map(\.key).first { BuiltInPolicies[$0] != nil }

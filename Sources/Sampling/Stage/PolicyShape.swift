@@ -110,7 +110,8 @@ struct PolicyShape {
         case "trace_state": return hasEqual("key", other) && other.values.isSubset(of: values)
         case "probabilistic":
             guard hasEqual("mode", other), hasEqual("hash_salt", other),
-                let own = settings.number("sampling_percentage"), let others = other.settings.number("sampling_percentage")
+                let own = settings.number("sampling_percentage"),
+                let others = other.settings.number("sampling_percentage")
             else { return false }
             return own >= others
         case "ottl_condition":

@@ -26,9 +26,12 @@ extension TailSamplerStage {
         StageOption(
             "decision_cache",
             .object([
-                StageOption("sampled_cache_size", .integer(0...Int64.max), isInert: true, summary: "accepted; see decision_horizon"),
                 StageOption(
-                    "non_sampled_cache_size", .integer(0...Int64.max), isInert: true, summary: "accepted; see decision_horizon"),
+                    "sampled_cache_size", .integer(0...Int64.max), isInert: true,
+                    summary: "accepted; see decision_horizon"),
+                StageOption(
+                    "non_sampled_cache_size", .integer(0...Int64.max), isInert: true,
+                    summary: "accepted; see decision_horizon"),
             ]), isInert: true,
             summary: "accepted for the Collector's sake; decisions are always remembered for decision_horizon"),
         StageOption(

@@ -31,7 +31,7 @@ public enum TailSamplerStage {
         options: [
             StageOption("window", .object(windowOptions), summary: "when a trace's window closes"),
             StageOption(
-                "policies", .list(.form(.policy)), required: true,
+                "policies", .list(.form(.policy)), required: true, isNonEmpty: true,
                 summary: "which traces to keep; the first policy that matches counts"),
             StageOption(
                 "annotate", .boolean, default: "true",

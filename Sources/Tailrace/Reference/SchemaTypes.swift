@@ -84,6 +84,7 @@ enum SchemaTypes {
     static func property(_ option: StageOption) -> OrderedJSON {
         var documentation: [OrderedJSON.Entry] = [.init("description", .text(option.summary))]
         if let text = option.defaultText { documentation.append(.init("default", defaultValue(text, option.type))) }
+        if option.isNonEmpty { documentation.append(.init("minItems", 1)) }
         if option.isInert { documentation.append(.init("deprecated", true)) }
         if case .object(let nested) = option.type {
             return object(nested).adding(documentation)
@@ -106,7 +107,11 @@ enum SchemaTypes {
         case .duration: return ["$ref": "#/$defs/duration"]
         case .size: return ["$ref": "#/$defs/size"]
         case .integer(let range):
-            let whole = bounds("integer", range.lowerBound, range.upperBound, .min, .max)
+            // Written even where it is the largest of all: a schema's integers have no end.
+            let whole: OrderedJSON = [
+                "type": "integer", "minimum": .number(String(range.lowerBound)),
+                "maximum": .number(String(range.upperBound)),
+            ]
             return ["anyOf": [whole, ["type": "string", "pattern": "^[+-]?[0-9]+$"], variable]]
         case .number(let range):
             let largest = Double.greatestFiniteMagnitude
@@ -116,9 +121,13 @@ enum SchemaTypes {
             return ["anyOf": [["enum": .list(values.flatMap(forms))], variable]]
         case .text(let form):
             var alternatives: [OrderedJSON] = [["type": "string", "pattern": .text(form.pattern)]]
-            if let range = form.numbers {
-                alternatives.append(
-                    bounds("number", range.lowerBound, range.upperBound, -.infinity, .infinity))
+            for other in form.otherForms {
+                switch other {
+                case .boolean: alternatives.append(["type": "boolean"])
+                case .wholeNumber: alternatives.append(["type": "integer"])
+                case .number(let range):
+                    alternatives.append(bounds("number", range.lowerBound, range.upperBound, -.infinity, .infinity))
+                }
             }
             return ["anyOf": .list(alternatives + [variable])]
         case .list(let element):

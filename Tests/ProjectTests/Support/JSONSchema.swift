@@ -3,7 +3,12 @@ import Pipeline
 
 /// JSON as a validator sees it.
 enum JSONTree: Decodable, Equatable {
-    case null, boolean(Bool), number(Double), text(String), list([JSONTree]), object([String: JSONTree])
+    case null
+    case boolean(Bool)
+    case number(Double)
+    case text(String)
+    case list([JSONTree])
+    case object([String: JSONTree])
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
@@ -73,20 +78,17 @@ enum JSONTree: Decodable, Equatable {
 }
 
 /// A validator for the part of JSON Schema that our schema uses; another keyword is an error, not ignored.
-struct JSONSchema {
+///
+/// For one thread at a time.
+final class JSONSchema: @unchecked Sendable {
     struct UnknownKeyword: Error { var name: String }
 
     let root: JSONTree
     /// Compiled once: every check would do it again.
-    private let patterns: Patterns
-
-    private final class Patterns {
-        var compiled: [String: NSRegularExpression] = [:]
-    }
+    private var patterns: [String: NSRegularExpression] = [:]
 
     init(_ text: String) throws {
         root = try JSONDecoder().decode(JSONTree.self, from: Data(text.utf8))
-        patterns = Patterns()
     }
 
     /// What is wrong, with its path; empty for a valid document.
@@ -128,7 +130,8 @@ struct JSONSchema {
         case ("pattern", .text(let pattern), .text(let text)): return unless(try matches(text, pattern))
         case ("minimum", .number(let bound), .number(let number)): return unless(number >= bound)
         case ("maximum", .number(let bound), .number(let number)): return unless(number <= bound)
-        case ("minLength", .number(let bound), .text(let text)): return unless(Double(text.unicodeScalars.count) >= bound)
+        case ("minLength", .number(let bound), .text(let text)):
+            return unless(Double(text.unicodeScalars.count) >= bound)
         case ("items", _, .list(let elements)):
             return try elements.enumerated().flatMap { try problems($1, argument, "\(path)[\($0)]") }
         case ("minItems", .number(let bound), .list(let elements)): return unless(Double(elements.count) >= bound)
@@ -181,8 +184,8 @@ struct JSONSchema {
     }
 
     private func matches(_ text: String, _ pattern: String) throws -> Bool {
-        let expression = try patterns.compiled[pattern] ?? NSRegularExpression(pattern: pattern)
-        patterns.compiled[pattern] = expression
+        let expression = try patterns[pattern] ?? NSRegularExpression(pattern: pattern)
+        patterns[pattern] = expression
         return expression.firstMatch(in: text, range: NSRange(text.startIndex..., in: text)) != nil
     }
 }

@@ -87,7 +87,8 @@ enum PipelineSamples {
 
     /// Values that some options take and others do not.
     static let values: [(name: String, value: ConfigValue)] = [
-        ("nothing", ConfigValue(.null, at: place)), ("a text", text("abc")), ("5", text("5")), ("\"5\"", text("5", isQuoted: true)),
+        ("nothing", ConfigValue(.null, at: place)), ("a text", text("abc")), ("5", text("5")),
+        ("\"5\"", text("5", isQuoted: true)),
         ("-1", text("-1")), ("0.5", text("0.5")), ("1e30", text("1e30")), ("true", text("true")), ("Yes", text("Yes")),
         ("10s", text("10s")), ("1m30s", text("1m30s")), ("10sec", text("10sec")), ("64KiB", text("64KiB")),
         ("2Gi", text("2Gi")), ("0", text("0")), ("an empty text", text("", isQuoted: true)), ("50%", text("50%")),
@@ -153,4 +154,3 @@ enum PipelineSamples {
         return new
     }
 }
-

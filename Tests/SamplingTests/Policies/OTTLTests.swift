@@ -95,7 +95,10 @@ struct OTTLTests {
     @Test(
         "a mistake is reported with its place and what was meant",
         arguments: [
-            (#"attribute["k"] == "v""#, ":7:75: error: policy \"o\": span condition: unknown path \"attribute\". Did you mean \"attributes\"?"),
+            (
+                #"attribute["k"] == "v""#,
+                ":7:75: error: policy \"o\": span condition: unknown path \"attribute\". Did you mean \"attributes\"?"
+            ),
             (#"name = "x""#, ":7:80: error: policy \"o\": span condition: unexpected \"=\"; compare with =="),
             (#"name == "x"#, ":7:83: error: policy \"o\": span condition: the text has no closing quote"),
             (#"name == "x" && true"#, ":7:87: error: policy \"o\": span condition: unexpected \"&\"; write and"),

@@ -42,7 +42,10 @@ struct PolicyOverlapTests {
     static let covered: [(String, String)] = [
         (latency("a", 100), latency("b", 500)), (latency("a", 100, 900), latency("b", 200, 900)),
         (numbers("a", "min_value: 400"), numbers("b", "min_value: 500, max_value: 599")),
-        (numbers("a", "min_value: 5, max_value: 6, invert_match: true"), numbers("b", "min_value: 1, invert_match: true")),
+        (
+            numbers("a", "min_value: 5, max_value: 6, invert_match: true"),
+            numbers("b", "min_value: 1, invert_match: true")
+        ),
         (strings("a", "x, y"), strings("b", "y")),
         (strings("a", "x", more: ", invert_match: true"), strings("b", "x, y", more: ", invert_match: true")),
         (percent("a", 50), percent("b", 10)),
@@ -72,7 +75,10 @@ struct PolicyOverlapTests {
             #"name: b, type: ottl_condition, ottl_condition: { span: ['name == "x"'] }"#
         ),
         (latency("a", 100), group("b", "and", latency("l", 200), strings("s", "x"))),
-        (latency("a", 100), group("b", "and", latency("l", 200), "name: r, type: rate_limiting, rate_limiting: { spans_per_second: 5 }")),
+        (
+            latency("a", 100),
+            group("b", "and", latency("l", 200), "name: r, type: rate_limiting, rate_limiting: { spans_per_second: 5 }")
+        ),
         (
             group("a", "and", latency("l", 100), strings("s", "x, y")),
             group("b", "and", strings("s", "x"), latency("l", 100), "name: f, type: trace_flags")
@@ -105,7 +111,8 @@ struct PolicyOverlapTests {
             "name: b, type: rate_limiting, rate_limiting: { spans_per_second: 5 }"
         ),
         (
-            group("a", "and", latency("l", 100), "name: r, type: rate_limiting, rate_limiting: { spans_per_second: 5 }"),
+            group(
+                "a", "and", latency("l", 100), "name: r, type: rate_limiting, rate_limiting: { spans_per_second: 5 }"),
             latency("b", 200)
         ),
         (query("a", "{ .x = 1 }"), query("b", "{ .x = 2 }")),
@@ -133,8 +140,14 @@ struct PolicyOverlapTests {
     }
 
     static let impossible: [(String, String)] = [
-        (group("a", "and", latency("l", 100), latency("m", 0, 50)), #""l" (line 8) and "m" (line 8) exclude each other"#),
-        (group("a", "and", latency("l", 100), latency("m", 0, 100)), #""l" (line 8) and "m" (line 8) exclude each other"#),
+        (
+            group("a", "and", latency("l", 100), latency("m", 0, 50)),
+            #""l" (line 8) and "m" (line 8) exclude each other"#
+        ),
+        (
+            group("a", "and", latency("l", 100), latency("m", 0, 100)),
+            #""l" (line 8) and "m" (line 8) exclude each other"#
+        ),
         (
             group("a", "and", strings("s", "x"), group("n", "not", strings("t", "x, y"))),
             #""s" (line 8) and "n" (line 8) exclude each other"#
@@ -170,7 +183,8 @@ struct PolicyOverlapTests {
     func nested() {
         let inner = Self.group("in", "and", Self.latency("l", 100), Self.latency("m", 0, 50))
         let warnings = Self.warnings([Self.group("a", "and", inner, "name: f, type: trace_flags")])
-        #expect(warnings.count == 1 && warnings[0].contains("its sub-policy \"in\" (line 8) cannot match"), "\(warnings)")
+        #expect(
+            warnings.count == 1 && warnings[0].contains("its sub-policy \"in\" (line 8) cannot match"), "\(warnings)")
     }
 
     @Test("a rate that a bucket of this size cannot reach is warned of")
@@ -180,7 +194,8 @@ struct PolicyOverlapTests {
         #expect(
             warnings.count == 1
                 && warnings[0].contains(
-                    "policy \"r\": 100 spans per second cannot be reached: traces are decided once per window.tick (1000ms)"),
+                    "policy \"r\": 100 spans per second cannot be reached: traces are decided once per window.tick (1000ms)"
+                ),
             "\(warnings)")
         #expect(Self.warnings([policy], before: "window: { tick: 100ms }").isEmpty)
     }
@@ -189,7 +204,8 @@ struct PolicyOverlapTests {
     func besideBudget() {
         let warnings = Self.warnings(["name: a, type: trace_flags", "name: b, type: budget, rate: 100 spans/s"])
         #expect(
-            warnings.count == 1 && warnings[0].hasPrefix("p.yaml:8:9: warning: policy \"a\" keeps traces besides the budget"),
+            warnings.count == 1
+                && warnings[0].hasPrefix("p.yaml:8:9: warning: policy \"a\" keeps traces besides the budget"),
             "\(warnings)")
     }
 
@@ -223,7 +239,7 @@ struct PolicyOverlapTests {
 
     @Test("places in quoted texts are exact, escapes or not")
     func placesInQuotes() {
-        let expected = "p.yaml:8:97: error: policy \"o\": span condition: unexpected \"=\"; compare with =="
+        let expected = "p.yaml:8:88: error: policy \"o\": span condition: unexpected \"=\"; compare with =="
         let start = "policies:\n  - { name: o, type: ottl_condition, ottl_condition: { span: ["
         #expect(TestPipeline.messages(start + #""attributes[\"a\"]   = 1""# + "] } }").first == expected)
         #expect(TestPipeline.messages(start + #"'attributes["a"]     = 1'"# + "] } }").first == expected)
