@@ -73,6 +73,26 @@ enum PolicyParser {
         check(policy, place, &names, label: place.description, &diagnostics)
     }
 
+    /// Checks the policies inside a policy, wherever its options have some.
+    private static func checkSubpolicies(
+        in map: ConfigValue, _ options: [StageOption], of type: String, _ above: PolicyPlace,
+        _ diagnostics: inout Diagnostics
+    ) {
+        for option in options {
+            guard let value = map[option.name] else { continue }
+            switch option.type {
+            case .form: checkSubpolicy(value, key: option.name, of: type, above, &diagnostics)
+            case .list(.form): checkSubpolicies(value, key: option.name, of: type, above, &diagnostics)
+            case .object(let nested): checkSubpolicies(in: value, nested, of: option.name, above, &diagnostics)
+            case .list(.object(let nested)):
+                for element in value.elements {
+                    checkSubpolicies(in: element, nested, of: option.name, above, &diagnostics)
+                }
+            default: break
+            }
+        }
+    }
+
     private static func place(
         of policy: ConfigValue, above: (place: PolicyPlace, type: String)?, label: String
     ) -> PolicyPlace {
@@ -194,7 +214,10 @@ enum PolicyParser {
         let others = inlineKeys ? common : []
         checker.check(block, options: definition.options, at: block.location, ignoring: others)
         diagnostics.append(checker.diagnostics)
-        if !checker.diagnostics.hasErrors {
+        if checker.diagnostics.hasErrors {
+            // What the policy says as a whole is unknown; each policy inside it still says something.
+            checkSubpolicies(in: block, definition.options, of: definition.type, place, &diagnostics)
+        } else {
             definition.check(
                 StageSettings(name: place.description, value: block, definition: definition.options), place,
                 &diagnostics)

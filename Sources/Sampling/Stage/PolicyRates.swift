@@ -7,12 +7,12 @@ enum PolicyRates {
         let shapes = policies.compactMap(PolicyShape.init)
         for shape in shapes { checkBursts(shape, "policy \(Wording.quoted(shape.name))", tick: tick, &diagnostics) }
         for budget in shapes where budget.type == "budget" {
-            for other in shapes where other.type != "budget" && other.type != "drop" && other.nothingReason == nil {
-                diagnostics.warning(
-                    "policy \(Wording.quoted(other.name)) keeps traces besides the budget \(budget.shown), so that more "
-                        + "than its rate is kept; to count them, make them a rule of the budget with action: keep",
-                    at: other.location)
-            }
+            let others = shapes.filter { $0.type != "budget" && $0.type != "drop" && $0.nothingReason == nil }
+            guard !others.isEmpty else { continue }
+            diagnostics.warning(
+                "policy \(Wording.quoted(budget.name)): what \(Wording.choice(others.prefix(10).map(\.shown))) keeps comes "
+                    + "on top of the rate; to count it in, make it a rule of the budget with action: keep",
+                at: budget.location)
         }
     }
 

@@ -202,11 +202,23 @@ struct PolicyOverlapTests {
 
     @Test("a policy beside a budget is warned of: what it keeps is on top of the rate")
     func besideBudget() {
-        let warnings = Self.warnings(["name: a, type: trace_flags", "name: b, type: budget, rate: 100 spans/s"])
         #expect(
-            warnings.count == 1
-                && warnings[0].hasPrefix("p.yaml:8:9: warning: policy \"a\" keeps traces besides the budget"),
-            "\(warnings)")
+            Self.warnings(["name: a, type: trace_flags", "name: b, type: budget, rate: 100 spans/s"]) == [
+                "p.yaml:9:9: warning: policy \"b\": what \"a\" (line 8) keeps comes on top of the rate; to count it in, make "
+                    + "it a rule of the budget with action: keep"
+            ])
+        // What is dropped is not kept.
+        let drop = Self.group("d", "drop", "name: f, type: trace_flags")
+        #expect(Self.warnings([drop, "name: b, type: budget, rate: 100 spans/s"]).isEmpty)
+    }
+
+    @Test("mistakes in a policy do not hide those of the policies inside it")
+    func mistakesInside() {
+        let messages = TestPipeline.messages(
+            "policies:\n  - { name: b, type: budget, rate: 5, rules: [{ name: r, when: [{ name: z, type: lattency }] }] }\n"
+                + "  - { name: a, type: and, and: { and_sub_policy: [{ name: y, type: lattency }], nd: 1 } }")
+        #expect(messages.count == 4, "\(messages)")
+        #expect(messages.count { $0.contains("Did you mean \"latency\"?") } == 2, "\(messages)")
     }
 
     @Test("mistakes are not followed by warnings about the same policy")
