@@ -143,7 +143,8 @@ extension BuiltInPolicies {
     }
 
     private static let shareForm = TextForm(
-        "a share such as 50%", pattern: "^[+]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?%?$",
+        "a share such as 50%",
+        pattern: "^[+]?(0*1(\\.0*)?|0+(\\.[0-9]*)?|0*\\.[0-9]+|0*(100(\\.0*)?|[0-9]{1,2}(\\.[0-9]*)?|\\.[0-9]+)%)$",
         otherForms: [.number(0...1)],
         isValid: { budgetShare($0) != nil })
 
