@@ -46,6 +46,11 @@ test: test-deps lint ## check the format, then run every test, also those agains
 	    LD_LIBRARY_PATH="$$(scripts/real-broker.sh libdir)$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}" \
 	    swift test --skip-build --disable-xctest --no-parallel $(if $(FILTER),--filter '$(FILTER)')
 
+.PHONY: reference
+reference: build ## write docs/pipeline.schema.json and docs/reference.md from the declarations
+	@$(program) schema > docs/pipeline.schema.json
+	@$(program) schema --markdown > docs/reference.md
+
 SEEDS ?= 20000
 SOAK_SECONDS ?= 1200
 .PHONY: soak

@@ -192,7 +192,7 @@ let package = Package(
         .testTarget(
             name: "ProjectTests",
             dependencies: [
-                "Tailrace", "TailraceCLI", "Pipeline", "OTLP", "TraceModel", "Storage",
+                "Tailrace", "TailraceCLI", "Sampling", "Pipeline", "OTLP", "TraceModel", "Storage",
                 .product(name: "Yams", package: "Yams"),
             ]),
     ]

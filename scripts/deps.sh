@@ -80,6 +80,10 @@ tests() {
             opentelemetry-sdk opentelemetry-exporter-otlp-proto-http grpcio ||
             fail "pip could not install the OpenTelemetry SDK and grpcio"
     fi
+    if ! "$venv/bin/python" -c 'import jsonschema' 2>/dev/null; then
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check jsonschema ||
+            fail "pip could not install jsonschema"
+    fi
 }
 
 case "${1:-}" in

@@ -48,8 +48,8 @@ struct TailraceCommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             UpCommand.self, RunCommand.self, ServeCommand.self, ValidateCommand.self, GraphCommand.self,
-            DecideCommand.self, CompareCommand.self, TestCommand.self, SimulateCommand.self, ImportCommand.self,
-            ReplayCommand.self, GenerateCommand.self, TraceCommand.self, SearchCommand.self, ExplainCommand.self,
-            DeadLetterCommand.self, StoreCommand.self,
+            SchemaCommand.self, DecideCommand.self, CompareCommand.self, TestCommand.self, SimulateCommand.self,
+            ImportCommand.self, ReplayCommand.self, GenerateCommand.self, TraceCommand.self, SearchCommand.self,
+            ExplainCommand.self, DeadLetterCommand.self, StoreCommand.self,
         ])
 }

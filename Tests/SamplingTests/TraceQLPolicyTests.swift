@@ -100,7 +100,7 @@ struct TraceQLPolicyTests {
             ),
             (
                 "policies:\n  - name: a\n    type: traceql\n    query: \"{ .a = \\\"x\\\" && nam = 1 }\"",
-                "p.yaml:10:16: error: policy \"a\": query (at 1:15 of the query): unknown name \"nam\"",
+                "p.yaml:10:33: error: policy \"a\": query: unknown name \"nam\"",
                 "Did you mean \"name\"?"
             ),
             (

@@ -13,6 +13,8 @@ public struct ConfigValue: Sendable, Equatable {
     /// Where each line of a scalar's text begins in the file. Empty where that is not known: escapes, folding and `${…}` move
     /// characters.
     package var textLines: [SourceLocation] = []
+    /// Columns of the text's scalars in the scalar's line, where escapes move them; empty otherwise.
+    package var textColumns: [Int] = []
 
     public init(_ content: Content, at location: SourceLocation) {
         self.content = content
@@ -21,7 +23,10 @@ public struct ConfigValue: Sendable, Equatable {
 
     /// The value of a key, or nil where this is no map or has no such key.
     public subscript(key: String) -> ConfigValue? {
-        entries.first { $0.key == key }?.value
+        #if DEBUG
+            ConfigReads.recorder?.note(key, in: self, as: nil)
+        #endif
+        return entries.first { $0.key == key }?.value
     }
 
     public var entries: [ConfigEntry] {
@@ -47,6 +52,31 @@ public struct ConfigValue: Sendable, Equatable {
         var place = textLines[line - 1]
         place.column += column - 1
         return place
+    }
+
+    /// The place in the file of an offset into a scalar's text, for a message about it.
+    ///
+    /// - Parameter offset: into the text's UTF-8.
+    /// - Returns: the place, and what to add to the message where only the scalar's own place is known.
+    package func place(ofOffset offset: Int) -> (location: SourceLocation, hint: String) {
+        var line = 1
+        var column = 1
+        for byte in (scalar ?? "").utf8.prefix(offset) {
+            if byte == UInt8(ascii: "\n") {
+                line += 1
+                column = 1
+            } else if byte & 0xC0 != 0x80 {
+                column += 1
+            }
+        }
+        if line <= textLines.count { return (location(ofTextLine: line, column: column), "") }
+        let index = (scalar ?? "").utf8.prefix(offset).count { $0 & 0xC0 != 0x80 }
+        if index < textColumns.count {
+            var place = location
+            place.column = textColumns[index]
+            return (place, "")
+        }
+        return (location, line == 1 ? " (at character \(column))" : " (at line \(line), character \(column))")
     }
 }
 

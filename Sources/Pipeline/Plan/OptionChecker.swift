@@ -68,7 +68,7 @@ public struct OptionChecker {
     ) {
         guard !unresolved.contains(value.location) else { return }
         switch type {
-        case .any:
+        case .any, .form, .list(.form):
             return
         case .list(let element):
             checkList(value, element, path: path, at: keyLocation)
@@ -158,7 +158,9 @@ extension OptionChecker {
             guard !values.contains(text) else { return nil }
             let suggestion = Wording.suggestion(for: text, among: values)
             return "unknown value \(Wording.quoted(text)).\(suggestion) Allowed: \(Wording.list(values))"
-        case .string, .list, .object, .map, .any:
+        case .text(let form):
+            return form.isValid(text) ? nil : expected
+        case .string, .list, .object, .map, .form, .any:
             return nil
         }
     }
@@ -206,14 +208,17 @@ extension OptionType {
         case .list(let element): element.isScalar ? "a list" : "a list of maps"
         case .object: "a map"
         case .map: "a map"
+        case .text(let form): form.expectation
+        case .form(let form): "a \(form.rawValue)"
         case .any: "a value"
         }
     }
 
-    var isScalar: Bool {
+    /// Whether a single text can be such a value.
+    package var isScalar: Bool {
         switch self {
-        case .string, .boolean, .integer, .number, .duration, .size, .enumeration, .any: true
-        case .list, .object, .map: false
+        case .string, .boolean, .integer, .number, .duration, .size, .enumeration, .text, .any: true
+        case .list, .object, .map, .form: false
         }
     }
 }

@@ -3,9 +3,7 @@ import Spelling
 /// The form of a pipeline file: `pipeline`, `stages` and `tests`. Reads what each stage declares; edges are the
 /// `PlanBuilder`'s.
 struct PipelineFile {
-    /// More stages are refused; nobody writes them, and every drawing and check stays quick.
-    static let maximumStageCount = 500
-    static let reservedKeys = ["kind", "from"]
+    static let reservedKeys = PipelineFileKeys.stage.map(\.name)
 
     let document: YAMLDocument
     let registry: StageRegistry
@@ -47,10 +45,10 @@ struct PipelineFile {
         diagnostics.error("the file is empty; expected the keys pipeline and stages", at: document.start)
     }
 
-    /// Keys that start with `x-` are a place for anchors, as in other YAML dialects.
     private mutating func checkKeys(_ entries: [ConfigEntry]) {
-        let known = ["pipeline", "stages", "tests"]
-        for entry in entries where !known.contains(entry.key) && !entry.key.hasPrefix("x-") {
+        let known = PipelineFileKeys.file.map(\.name)
+        for entry in entries
+        where !known.contains(entry.key) && !entry.key.hasPrefix(PipelineFileKeys.ignoredPrefix) {
             let suggestion = Wording.suggestion(for: entry.key, among: known)
             let rest = suggestion.isEmpty ? "; known keys: \(Wording.list(known))" : ".\(suggestion)"
             diagnostics.error("unknown key \(Wording.quoted(entry.key))\(rest)", at: entry.keyLocation)
@@ -72,7 +70,7 @@ struct PipelineFile {
             return diagnostics.error("pipeline: expected a name, found \(found)", at: entry.value.location)
         }
         name = text
-        if !isName(text) {
+        if !PipelineFileKeys.isName(text) {
             diagnostics.error(
                 "pipeline name \(Wording.quoted(text)) may have letters, digits, \"-\" and \"_\" only",
                 at: entry.value.location)
@@ -95,9 +93,9 @@ struct PipelineFile {
                 at: entry.value.content == .null ? entry.keyLocation : entry.value.location)
             return
         }
-        guard stages.count <= PipelineFile.maximumStageCount else {
+        guard stages.count <= PipelineFileKeys.maximumStageCount else {
             diagnostics.error(
-                "stages: \(stages.count) stages are too many; a pipeline has at most \(PipelineFile.maximumStageCount)",
+                "stages: \(stages.count) stages are too many; a pipeline has at most \(PipelineFileKeys.maximumStageCount)",
                 at: entry.keyLocation)
             return
         }
@@ -112,7 +110,7 @@ struct PipelineFile {
     private mutating func declaration(_ entry: ConfigEntry) -> StageDeclaration {
         var stage = StageDeclaration(name: entry.key, location: entry.keyLocation, value: entry.value)
         let subject = "stage \(Wording.quoted(entry.key))"
-        if !isName(entry.key) {
+        if !PipelineFileKeys.isName(entry.key) {
             stage.hasName = false
             let dot = entry.key.contains(".") ? "; a dot separates stage and port in \"from\"" : ""
             diagnostics.error(
@@ -195,18 +193,5 @@ struct PipelineFile {
                 stage.isBroken = true
             }
         }
-    }
-
-    /// Names appear in file names, metrics and `from`.
-    private func isName(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.count <= 100
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-                    true
-                default: false
-                }
-            }
     }
 }

@@ -41,7 +41,12 @@ struct YAMLTreeBuilder {
         switch node {
         case .scalar(let scalar):
             var value = ConfigValue(content(of: scalar, at: location), at: location)
-            if let text = value.scalar { value.textLines = textLines(text, scalar.style, at: location) }
+            if let text = value.scalar {
+                value.textLines = textLines(text, scalar.style, at: location)
+                if value.textLines.isEmpty, scalar.style == .doubleQuoted || scalar.style == .singleQuoted {
+                    value.textColumns = textColumns(text, isDouble: scalar.style == .doubleQuoted, at: location)
+                }
+            }
             return value
         case .sequence(let sequence):
             return ConfigValue(
@@ -97,6 +102,37 @@ struct YAMLTreeBuilder {
             source.text[start...].hasPrefix(text), !text.contains("\n")
         else { return [] }
         return [place]
+    }
+
+    /// Columns of a quoted text's scalars, and of its end; empty where something but an escape moves them.
+    private func textColumns(_ text: String, isDouble: Bool, at location: SourceLocation) -> [Int] {
+        guard let line = source.line(location.line) else { return [] }
+        let written = Array(line.unicodeScalars)
+        let wanted = Array(text.unicodeScalars)
+        let quote: Unicode.Scalar = isDouble ? "\"" : "'"
+        let named: [Unicode.Scalar: Unicode.Scalar] = ["n": "\n", "t": "\t", "r": "\r", "0": "\0"]
+        var columns: [Int] = []
+        var index = location.column
+        while index < written.count {
+            let start = index
+            var scalar = written[index]
+            index += 1
+            if isDouble, scalar == "\\", index < written.count {
+                // Other escapes are rare in conditions; a text with one is placed as a whole.
+                scalar = named[written[index]] ?? written[index]
+                index += 1
+            } else if scalar == quote {
+                let isDoubled = !isDouble && index < written.count && written[index] == quote
+                if !isDoubled {
+                    columns.append(start + 1)
+                    return columns.count == wanted.count + 1 ? columns : []
+                }
+                index += 1
+            }
+            guard columns.count < wanted.count, wanted[columns.count] == scalar else { return [] }
+            columns.append(start + 1)
+        }
+        return []
     }
 
     private mutating func entries(

@@ -136,12 +136,21 @@ public struct StageOption: Sendable {
     public let defaultText: String?
     /// One sentence for the reference documentation.
     public let summary: String
+    /// True for a key that is only accepted, for the sake of files of another program; nothing reads it.
+    public let isInert: Bool
+    /// True for a list whose owner refuses it without elements: for editors.
+    public let isNonEmpty: Bool
 
-    public init(_ name: String, _ type: OptionType, required: Bool = false, default: String? = nil, summary: String) {
+    public init(
+        _ name: String, _ type: OptionType, required: Bool = false, default: String? = nil, isInert: Bool = false,
+        isNonEmpty: Bool = false, summary: String
+    ) {
         self.name = name
         self.type = type
         isRequired = required
         defaultText = `default`
+        self.isInert = isInert
+        self.isNonEmpty = isNonEmpty
         self.summary = summary
     }
 }
@@ -161,6 +170,46 @@ public indirect enum OptionType: Sendable {
     case object([StageOption])
     /// Any keys with values of one type.
     case map(OptionType)
+    /// A text with a form of its own, such as a rate.
+    case text(TextForm)
+    /// A value whose form is declared apart, such as a policy. Checked by the stage itself, and so are lists of it.
+    case form(DeclaredForm)
     /// Checked by the stage itself.
     case any
+}
+
+/// Forms of values that refer to themselves, so that they cannot be written out as an `OptionType`.
+public enum DeclaredForm: String, Sendable, CaseIterable {
+    /// A policy of a sampler.
+    case policy
+    /// A policy inside another one.
+    case subpolicy
+}
+
+/// How a text must look, and how people and editors are told so.
+public struct TextForm: Sendable {
+    /// In words, with an example: `a rate such as 100 spans/s`.
+    public let expectation: String
+    /// A regular expression (ECMA-262) that matches exactly the texts in this form: for editors.
+    public let pattern: String
+    /// Texts in this form that YAML reads as something else.
+    public let otherForms: [OtherForm]
+    public let isValid: @Sendable (String) -> Bool
+
+    /// What YAML reads a text without quotes as.
+    public enum OtherForm: Sendable {
+        case boolean
+        case wholeNumber
+        case number(ClosedRange<Double>)
+    }
+
+    public init(
+        _ expectation: String, pattern: String, otherForms: [OtherForm] = [],
+        isValid: @escaping @Sendable (String) -> Bool
+    ) {
+        self.expectation = expectation
+        self.pattern = pattern
+        self.otherForms = otherForms
+        self.isValid = isValid
+    }
 }

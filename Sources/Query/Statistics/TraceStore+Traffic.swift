@@ -47,8 +47,10 @@ private struct TrafficMeasurement {
                 exact = count
                 exact?.durations = TrafficEstimate.percentiles.map { durations.percentile($0) }
             }
+            let dropped = isCounted ? count.traces &- UInt64(estimator.sampleCount) : 0
             return TrafficRow(
-                service: key.service, operation: key.operation, estimate: TrafficEstimate(estimator), exact: exact)
+                service: key.service, operation: key.operation,
+                estimate: TrafficEstimate(estimator, droppedCount: dropped), exact: exact)
         }
     }
 

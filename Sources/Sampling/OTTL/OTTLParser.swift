@@ -265,11 +265,14 @@ struct OTTLParser {
             guard case .literal(.text(let pattern)) = arguments[1] else {
                 throw OTTLError(message: "the pattern of IsMatch is a text in double quotes", offset: offsets[1])
             }
+            let text = String(decoding: pattern, as: UTF8.self)
             do {
-                let test = try StringTest(patterns: [String(decoding: pattern, as: UTF8.self)], cacheSize: 128)
+                let test = try StringTest(patterns: [text], cacheSize: 128)
                 return [arguments[0], .pattern(test)]
             } catch {
-                throw OTTLError(message: "pattern: \(error.message)", offset: offsets[1] + 1 + error.offset)
+                // Exact unless there are escapes before the place.
+                let offset = String(text.unicodeScalars.prefix(error.offset)).utf8.count
+                throw OTTLError(message: "pattern: \(error.message)", offset: offsets[1] + 1 + offset)
             }
         case .duration:
             guard case .literal(.text(let text)) = arguments[0],

@@ -62,8 +62,8 @@ extension BuiltInPolicies {
                 "enabled_regex_matching", .boolean, default: "false",
                 summary: "the values are patterns that may match any part of the text"),
             StageOption(
-                "cache_max_size", .integer(0...1_000_000), default: "128",
-                summary: "results of patterns that are remembered, by value; 0 means 128"),
+                "cache_max_size", .integer(0...Int64.max), default: "128",
+                summary: "results of patterns that are remembered, by value; 0 means 128, at most 1000000"),
             invert,
         ],
         example: "string_attribute: {key: service.name, values: [checkout]}",
@@ -79,7 +79,8 @@ extension BuiltInPolicies {
         guard settings.boolean("enabled_regex_matching") == true else { return StringTest(exact: values) }
         let size = Int(clamping: settings.integer("cache_max_size") ?? 0)
         // The patterns were checked; one that fails here matches nothing.
-        return (try? StringTest(patterns: values, cacheSize: size > 0 ? size : 128)) ?? StringTest(exact: [])
+        return (try? StringTest(patterns: values, cacheSize: size > 0 ? min(size, 1_000_000) : 128))
+            ?? StringTest(exact: [])
     }
 
     private static func checkStrings(
@@ -112,9 +113,9 @@ extension BuiltInPolicies {
         do {
             _ = try TextMatcher(text)
         } catch {
+            let place = value.place(ofOffset: String(text.unicodeScalars.prefix(error.offset)).utf8.count)
             diagnostics.error(
-                "\(policy): pattern \(Wording.quoted(text)): \(error.message) (at character \(error.offset + 1))",
-                at: value.location)
+                "\(policy): pattern \(Wording.quoted(text)): \(error.message)\(place.hint)", at: place.location)
         }
     }
 
@@ -167,7 +168,7 @@ extension BuiltInPolicies {
             StageOption("span", .list(.string), summary: "conditions on spans, any of which may hold"),
             StageOption("spanevent", .list(.string), summary: "conditions on span events, any of which may hold"),
             StageOption(
-                "error_mode", .enumeration(["ignore", "silent", "propagate"]), default: "propagate",
+                "error_mode", .enumeration(["ignore", "silent", "propagate"]), default: "propagate", isInert: true,
                 summary: "accepted; a condition that cannot be evaluated on a span does not hold there"),
         ],
         example: #"ottl_condition: {span: ['attributes["k"] == "v"']}"#,
@@ -198,11 +199,16 @@ extension BuiltInPolicies {
         for value in list.scalar == nil ? list.elements : [list] {
             let text = value.scalar ?? ""
             do {
-                _ = try OTTLParser.parse(text, context)
+                let condition = try OTTLParser.parse(text, context)
+                if case .constant(let holds) = condition {
+                    diagnostics.warning(
+                        "\(policy): \(key) condition \(Wording.quoted(text)) \(holds ? "always" : "never") holds",
+                        at: value.location)
+                }
             } catch {
+                let place = value.place(ofOffset: error.offset)
                 diagnostics.error(
-                    "\(policy): \(key) condition \(Wording.quoted(text)): \(error.message) "
-                        + "(at character \(error.offset + 1))", at: value.location)
+                    "\(policy): \(key) condition: \(error.message)\(place.hint)", at: place.location)
             }
         }
     }

@@ -4,7 +4,9 @@ extension BuiltInPolicies {
     static let budget = PolicyDefinition(
         type: "budget", summary: "Keeps what fits a budget: rare things and errors first, a sample of the rest.",
         options: [
-            StageOption("rate", .string, required: true, summary: "2000 spans/s, 2MB/s or 50 traces/s"),
+            StageOption(
+                "rate", .text(rateForm(example: "2000 spans/s, 2MB/s or 50 traces/s")), required: true,
+                summary: "how much may be kept: 2000 spans/s, 2MB/s or 50 traces/s"),
             StageOption(
                 "carry", .duration, default: "500ms", summary: "how much unused budget may be kept for later ticks"),
             StageOption(
@@ -26,7 +28,7 @@ extension BuiltInPolicies {
                 "max_keys", .integer(1...1_000_000), default: "65536",
                 summary: "keys with figures of their own; the others share some"),
         ],
-        example: "rate: 2000 spans/s", isInline: true, check: checkBudget,
+        example: "rate: 2000 spans/s", isInline: true, isTopLevelOnly: true, check: checkBudget,
         make: { name, settings in
             let fields = settings.strings("key")
             let rules = settings.value["rules"]?.elements ?? []
@@ -43,15 +45,15 @@ extension BuiltInPolicies {
 
     private static let coverOptions = [
         StageOption("interval", .duration, default: "60s", summary: "length of the aligned intervals; 0 turns it off"),
-        StageOption("up_to", .string, default: "50%", summary: "at most this part of the budget"),
+        StageOption("up_to", .text(shareForm), default: "50%", summary: "at most this part of the budget"),
     ]
 
     private static let keepOptions = [
         StageOption("errors", .boolean, default: "true", summary: "traces with an error"),
         StageOption(
-            "slower_than", .string, default: "p99",
+            "slower_than", .text(percentileForm), default: "p99",
             summary: "traces slower than this percentile of their key, for example p99; none turns it off"),
-        StageOption("up_to", .string, default: "80%", summary: "at most this part of what cover leaves"),
+        StageOption("up_to", .text(shareForm), default: "80%", summary: "at most this part of what cover leaves"),
     ]
 
     private static let fleetOptions = [
@@ -68,13 +70,17 @@ extension BuiltInPolicies {
 
     private static let ruleOptions = [
         StageOption("name", .string, required: true, summary: "for explanations and metrics"),
-        StageOption("when", .any, required: true, summary: "list of policies that must all keep the trace"),
+        StageOption(
+            "when", .list(.form(.subpolicy)), required: true, isNonEmpty: true,
+            summary: "list of policies that must all keep the trace"),
         StageOption(
             "action", .enumeration(["keep", "rest", "drop"]), default: "rest",
             summary: "keep before the rest, sample with the rest, or drop"),
         StageOption(
             "multiplier", .number(0.001...1000), default: "1", summary: "how much more important its traces are"),
-        StageOption("rate", .string, summary: "a budget of its own inside the whole, such as 100 spans/s"),
+        StageOption(
+            "rate", .text(rateForm(example: "100 spans/s")),
+            summary: "a budget of its own inside the whole, such as 100 spans/s"),
         StageOption("dry_run", .boolean, default: "false", summary: "only count what the rule would meet"),
     ]
 
@@ -145,26 +151,33 @@ extension BuiltInPolicies {
         return budget
     }
 
+    private static func rateForm(example: String) -> TextForm {
+        TextForm(
+            "a rate such as \(example)",
+            pattern:
+                "^([+]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)? *([sS][pP][aA][nN][sS]|[tT][rR][aA][cC][eE][sS])"
+                + "|(([0-9]+\\.?[0-9]*|\\.[0-9]+) ?([kKmMgGtT][iI]?)?[bB])+)/[sS]$",
+            isValid: { budgetRate($0) != nil })
+    }
+
+    private static let shareForm = TextForm(
+        "a share such as 50%",
+        pattern: "^[+]?(0*1(\\.0*)?|0+(\\.[0-9]*)?|0*\\.[0-9]+|0*(100(\\.0*)?|[0-9]{1,2}(\\.[0-9]*)?|\\.[0-9]+)%)$",
+        otherForms: [.number(0...1)],
+        isValid: { budgetShare($0) != nil })
+
+    private static let percentileForm = TextForm(
+        "a percentile from p50 to below p100, or none", pattern: "^(none|p[5-9][0-9](\\.[0-9]*)?)$",
+        isValid: { $0 == "none" || budgetPercentile($0) != nil })
+
     // MARK: - Checking
 
     private static func checkBudget(
         _ settings: StageSettings, _ policy: PolicyPlace, _ diagnostics: inout Diagnostics
     ) {
         let rate = settings.string("rate").flatMap(budgetRate)
-        if rate == nil, let text = settings.value["rate"] {
-            diagnostics.error(
-                "\(policy): rate: expected a rate such as 2000 spans/s, 2MB/s or 50 traces/s, found "
-                    + Wording.quoted(text.scalar ?? ""), at: text.location)
-        }
         checkShare(settings.object("cover"), "cover", most: 0.9, policy, &diagnostics)
         checkShare(settings.object("keep"), "keep", most: 0.95, policy, &diagnostics)
-        if let text = settings.object("keep").value["slower_than"], let scalar = text.scalar, scalar != "none",
-            budgetPercentile(scalar) == nil
-        {
-            diagnostics.error(
-                "\(policy): keep.slower_than: expected a percentile from p50 to below p100, or none, found "
-                    + Wording.quoted(scalar), at: text.location)
-        }
         checkFleet(settings.object("fleet"), policy, &diagnostics)
         checkRules(settings, rate, policy, &diagnostics)
     }
@@ -200,13 +213,7 @@ extension BuiltInPolicies {
     private static func checkShare(
         _ settings: StageSettings, _ key: String, most: Double, _ policy: PolicyPlace, _ diagnostics: inout Diagnostics
     ) {
-        guard let text = settings.value["up_to"], let scalar = text.scalar else { return }
-        guard let share = budgetShare(scalar) else {
-            diagnostics.error(
-                "\(policy): \(key).up_to: expected a share such as 50%, found \(Wording.quoted(scalar))",
-                at: text.location)
-            return
-        }
+        guard let text = settings.value["up_to"], let share = text.scalar.flatMap(budgetShare) else { return }
         if share > most {
             diagnostics.error(
                 "\(policy): \(key).up_to: at most \(Int(most * 100))%, so that the rest can be sampled at all",
@@ -244,12 +251,7 @@ extension BuiltInPolicies {
                 diagnostics.error(
                     "\(policy): rules: rate goes with action rest, not with \(action.scalar ?? "")", at: text.location)
             }
-            guard let ruleRate = text.scalar.flatMap(budgetRate) else {
-                diagnostics.error(
-                    "\(policy): rules: rate: expected a rate such as 100 spans/s, found "
-                        + Wording.quoted(text.scalar ?? ""), at: text.location)
-                continue
-            }
+            guard let ruleRate = text.scalar.flatMap(budgetRate) else { continue }
             if let rate, ruleRate.unit != rate.unit {
                 diagnostics.error(
                     "\(policy): rules: rate is in \(ruleRate.unit.name), the budget in \(rate.unit.name)",

@@ -4,7 +4,7 @@ import Pipeline
 extension BuiltInPolicies {
     static let and = PolicyDefinition(
         type: "and", summary: "Keeps traces that all of its sub-policies keep.",
-        options: [StageOption("and_sub_policy", .any, required: true, summary: "list of policies")],
+        options: [StageOption("and_sub_policy", .list(.form(.subpolicy)), required: true, summary: "list of policies")],
         example: "and: {and_sub_policy: [{name: a, type: always_sample}]}",
         check: { settings, policy, diagnostics in
             checkList(settings, "and_sub_policy", "and", policy, whenEmpty: "keeps every trace", &diagnostics)
@@ -13,8 +13,10 @@ extension BuiltInPolicies {
 
     static let drop = PolicyDefinition(
         type: "drop", summary: "Drops traces that all of its sub-policies keep, whatever other policies say.",
-        options: [StageOption("drop_sub_policy", .any, required: true, summary: "list of policies")],
-        example: "drop: {drop_sub_policy: [{name: a, type: always_sample}]}",
+        options: [
+            StageOption("drop_sub_policy", .list(.form(.subpolicy)), required: true, summary: "list of policies")
+        ],
+        example: "drop: {drop_sub_policy: [{name: a, type: always_sample}]}", isTopLevelOnly: true,
         check: { settings, policy, diagnostics in
             checkList(settings, "drop_sub_policy", "drop", policy, whenEmpty: "drops every trace", &diagnostics)
         },
@@ -22,7 +24,7 @@ extension BuiltInPolicies {
 
     static let not = PolicyDefinition(
         type: "not", summary: "Keeps traces that its sub-policy does not keep.",
-        options: [StageOption("not_sub_policy", .any, required: true, summary: "one policy")],
+        options: [StageOption("not_sub_policy", .form(.subpolicy), required: true, summary: "one policy")],
         example: "not: {not_sub_policy: {name: a, type: trace_flags}}",
         check: { settings, policy, diagnostics in
             guard let sub = settings.value["not_sub_policy"] else { return }
@@ -60,7 +62,7 @@ extension BuiltInPolicies {
             StageOption(
                 "max_total_spans_per_second", .integer(0...TokenBucket.maximumRate), required: true,
                 summary: "spans per second of all sub-policies together"),
-            StageOption("composite_sub_policy", .any, required: true, summary: "list of policies"),
+            StageOption("composite_sub_policy", .list(.form(.subpolicy)), required: true, summary: "list of policies"),
             StageOption(
                 "policy_order", .list(.string), summary: "names in the order in which the sub-policies are asked"),
             StageOption(
@@ -76,6 +78,7 @@ extension BuiltInPolicies {
         ],
         example:
             "composite: {max_total_spans_per_second: 1000, composite_sub_policy: [{name: a, type: always_sample}]}",
+        isTopLevelOnly: true,
         check: checkComposite,
         make: { name, settings in
             let total = settings.integer("max_total_spans_per_second") ?? 0

@@ -2,14 +2,11 @@ import Pipeline
 
 /// Refinery's samplers with their field names, in a block or beside name and type.
 extension BuiltInPolicies {
-    /// Types that sample and so cannot be a condition of another policy.
-    static let dynamicTypes = dynamic.map(\.type)
-
     static let dynamic: [PolicyDefinition] = [
         PolicyDefinition(
             type: "deterministic", summary: "Keeps one trace in SampleRate, as Refinery's DeterministicSampler.",
             options: [rateOption("SampleRate", required: true, "one trace in so many")],
-            example: "SampleRate: 10", isInline: true,
+            example: "SampleRate: 10", isInline: true, isTopLevelOnly: true,
             make: { name, settings in DeterministicPolicy(name: name, rate: settings.number("SampleRate") ?? 1) }),
         definition(
             "dynamic", "DynamicSampler", goal: rateOption("SampleRate", required: true, "goal: one event in so many"),
@@ -29,7 +26,9 @@ extension BuiltInPolicies {
             more: movingOptions + [
                 StageOption(
                     "InitialSampleRate", .number(1...1e12), default: "10", summary: "before there is any traffic"),
-                StageOption("UseClusterSize", .boolean, default: "false", summary: "accepted; every task has the goal"),
+                StageOption(
+                    "UseClusterSize", .boolean, default: "false", isInert: true,
+                    summary: "accepted; every task has the goal"),
             ],
             example: "GoalThroughputPerSec: 100, FieldList: [service.name]",
             algorithm: {
@@ -45,7 +44,9 @@ extension BuiltInPolicies {
                 StageOption(
                     "LookbackFrequency", .duration,
                     summary: "length of the sliding window; 30 times UpdateFrequency without it"),
-                StageOption("UseClusterSize", .boolean, default: "false", summary: "accepted; every task has the goal"),
+                StageOption(
+                    "UseClusterSize", .boolean, default: "false", isInert: true,
+                    summary: "accepted; every task has the goal"),
             ],
             example: "GoalThroughputPerSec: 100, FieldList: [service.name]",
             algorithm: {
@@ -59,7 +60,9 @@ extension BuiltInPolicies {
             goal: rateOption("GoalThroughputPerSec", required: true, "goal: spans per second"),
             more: [
                 StageOption("ClearFrequency", .duration, default: "30s", summary: "how often rates are computed"),
-                StageOption("UseClusterSize", .boolean, default: "false", summary: "accepted; every task has the goal"),
+                StageOption(
+                    "UseClusterSize", .boolean, default: "false", isInert: true,
+                    summary: "accepted; every task has the goal"),
             ],
             example: "GoalThroughputPerSec: 100, FieldList: [service.name]",
             algorithm: {
@@ -108,7 +111,7 @@ extension BuiltInPolicies {
                     "MaxKeys", .integer(0...1_000_000), default: "500",
                     summary: "keys with rates of their own, 0 means 500; the others share one"),
             ],
-            example: example, isInline: true,
+            example: example, isInline: true, isTopLevelOnly: true,
             check: { settings, policy, diagnostics in
                 if let update = settings.duration("UpdateFrequency"),
                     let lookback = settings.duration("LookbackFrequency"),
@@ -118,12 +121,13 @@ extension BuiltInPolicies {
                         "\(policy): LookbackFrequency is more than 10000 times UpdateFrequency",
                         at: settings.value["LookbackFrequency"]?.location ?? policy.location)
                 }
-                for key in ["ClearFrequency", "AdjustmentInterval", "UpdateFrequency", "LookbackFrequency"] {
-                    if let value = settings.duration(key), value <= 0 {
-                        diagnostics.error(
-                            "\(policy): \(key) must be longer than 0",
-                            at: settings.value[key]?.location ?? policy.location)
+                for option in settings.definition {
+                    guard case .duration = option.type, let value = settings.duration(option.name), value <= 0 else {
+                        continue
                     }
+                    diagnostics.error(
+                        "\(policy): \(option.name) must be longer than 0",
+                        at: settings.value[option.name]?.location ?? policy.location)
                 }
             },
             make: { name, settings in

@@ -24,11 +24,8 @@ extension BuiltInPolicies {
             case .failure(let failure): problems = failure.all
             }
             for problem in problems {
-                let place = problem.place(in: text)
-                let location = value.location(ofTextLine: place.line, column: place.column)
-                // Where the place in the file is not known, the query's own is better than none.
-                let hint = value.textLines.isEmpty ? " (at \(place.line):\(place.column) of the query)" : ""
-                diagnostics.error("\(policy): query\(hint): \(problem.summary)", at: location)
+                let place = value.place(ofOffset: problem.range.lowerBound)
+                diagnostics.error("\(policy): query: \(problem.summary)\(place.hint)", at: place.location)
             }
         },
         make: { name, settings in

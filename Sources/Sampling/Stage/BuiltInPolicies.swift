@@ -2,8 +2,8 @@ import Pipeline
 import TraceModel
 
 /// The policy types: the OpenTelemetry Collector's with its names and keys, then our own.
-enum BuiltInPolicies {
-    static let all: [PolicyDefinition] =
+package enum BuiltInPolicies {
+    package static let all: [PolicyDefinition] =
         [
             alwaysSample, latency, numericAttribute, probabilistic, statusCode, stringAttribute, booleanAttribute,
             rateLimiting, bytesLimiting, spanCount, traceState, traceFlags, ottlCondition, and, not, drop, composite,
@@ -12,7 +12,7 @@ enum BuiltInPolicies {
 
     private static let byType = Dictionary(uniqueKeysWithValues: all.map { ($0.type, $0) })
 
-    static subscript(type: String) -> PolicyDefinition? { byType[type] }
+    package static subscript(type: String) -> PolicyDefinition? { byType[type] }
 
     private static let alwaysSample = PolicyDefinition(
         type: "always_sample", summary: "Keeps every trace.", options: [], example: nil,
@@ -22,7 +22,7 @@ enum BuiltInPolicies {
         type: "status_code", summary: "Keeps traces in which some span has one of the status codes.",
         options: [
             StageOption(
-                "status_codes", .list(.enumeration(["OK", "ERROR", "UNSET"])), required: true,
+                "status_codes", .list(.enumeration(["OK", "ERROR", "UNSET"])), required: true, isNonEmpty: true,
                 summary: "the status codes to keep, for example [ERROR]")
         ],
         example: "status_code: {status_codes: [ERROR]}",
@@ -48,7 +48,7 @@ enum BuiltInPolicies {
         type: "latency", summary: "Keeps traces that took longer than a threshold, from first start to last end.",
         options: [
             StageOption(
-                "threshold_ms", .integer(0...Int64.max / 1_000_000), required: true,
+                "threshold_ms", .integer(0...Int64.max / 1_000_000), default: "0",
                 summary: "milliseconds; the trace must take longer"),
             StageOption(
                 "upper_threshold_ms", .integer(0...Int64.max / 1_000_000), default: "0",
@@ -56,6 +56,11 @@ enum BuiltInPolicies {
         ],
         example: "latency: {threshold_ms: 5000}",
         check: { settings, policy, diagnostics in
+            if !settings.isSet("threshold_ms"), !settings.isSet("upper_threshold_ms") {
+                diagnostics.error(
+                    "\(policy): missing key \"threshold_ms\": milliseconds; the trace must take longer",
+                    at: settings.value.location)
+            }
             guard let lower = settings.integer("threshold_ms"), let upper = settings.integer("upper_threshold_ms"),
                 upper != 0, upper <= lower, let place = settings.value["upper_threshold_ms"]
             else { return }

@@ -1,4 +1,5 @@
 import Pipeline
+import TraceQL
 
 /// Which attributes a sampler's policies look at: a scrubber that can change one of them is applied before the policies see
 /// the spans (docs/decisions/002).
@@ -26,7 +27,7 @@ enum PolicyAttributeKeys {
             return ottlKeys(block["span"], .span).flatMap { span in
                 ottlKeys(block["spanevent"], .event).map { span.union($0) }
             }
-        case "traceql": return nil
+        case "traceql": return traceQLKeys(block["query"])
         case "rules": return RefineryRuleParser.attributeKeys(block)
         default:
             if BuiltInPolicies.dynamicTypes.contains(type) { return RefineryRuleParser.attributeKeys(ofSampler: block) }
@@ -37,6 +38,11 @@ enum PolicyAttributeKeys {
             }
             return keys
         }
+    }
+
+    private static func traceQLKeys(_ query: ConfigValue?) -> Set<String>? {
+        guard case .success(let query) = TraceQLQuery.checked(query?.scalar ?? "") else { return [] }
+        return query.attributesRead.map { Set($0.map(\.name)) }
     }
 
     private static func ottlKeys(_ list: ConfigValue?, _ context: OTTLContext) -> Set<String>? {

@@ -1,61 +1,51 @@
 import Pipeline
 
-/// Warns of policies that can never decide anything, because of what stands before them.
+/// Warns of policies that can never decide anything, because of themselves or of what stands before them.
 enum PolicyOverlaps {
+    /// Each policy is compared with all before it; nobody reads so long a list for what can be left out of it.
+    private static let maximumCount = 1000
+
+    /// - Parameter policies: those of a list in which no mistake was found.
     static func check(_ policies: [ConfigValue], _ diagnostics: inout Diagnostics) {
-        var keepsAll: ConfigValue?
-        var seen: [String: ConfigValue] = [:]
-        for policy in policies {
-            guard let type = policy["type"]?.scalar, let name = policy["name"]?.scalar else { continue }
-            if let keepsAll, type != "drop" {
-                diagnostics.warning(
-                    "policy \(Wording.quoted(name)) never decides: policy "
-                        + "\(Wording.quoted(keepsAll["name"]?.scalar ?? "")) in line \(keepsAll.location.line) keeps "
-                        + "every trace before it", at: policy.location)
-                continue
-            }
-            if isEverything(policy, type) { keepsAll = policy }
-            // Equal limiters have budgets of their own; everything else that is equal says the same.
-            if isCharged(policy) { continue }
-            let body = text(of: policy, isTop: true)
-            if let first = seen[body] {
-                diagnostics.warning(
-                    "policy \(Wording.quoted(name)) never decides: policy "
-                        + "\(Wording.quoted(first["name"]?.scalar ?? "")) in line "
-                        + "\(first.location.line) is the same", at: policy.location)
-            } else {
-                seen[body] = policy
-            }
+        let shapes = policies.prefix(maximumCount).compactMap(PolicyShape.init)
+        for shape in shapes { reportContradictions(in: shape, "policy \(Wording.quoted(shape.name))", &diagnostics) }
+        // Drop policies are asked first, wherever they stand.
+        let drops = shapes.filter { $0.type == "drop" }
+        for (index, shape) in shapes.enumerated() where shape.nothingReason == nil {
+            let isDrop = shape.type == "drop"
+            let before = shapes[..<index].filter { ($0.type == "drop") == isDrop }
+            guard let reason = reason(shape, before: before, drops: isDrop ? [] : drops) else { continue }
+            diagnostics.warning(
+                "policy \(Wording.quoted(shape.name)) never decides: \(reason)", at: shape.location)
         }
     }
 
-    private static func isEverything(_ policy: ConfigValue, _ type: String) -> Bool {
-        switch type {
-        case "always_sample": true
-        case "probabilistic":
-            (policy[type]?["sampling_percentage"]?.scalar).flatMap { Double($0) }.map { $0 >= 100 } ?? false
-        default: false
+    private static func reason(_ shape: PolicyShape, before: [PolicyShape], drops: [PolicyShape]) -> String? {
+        func place(_ other: PolicyShape) -> String {
+            "policy \(Wording.quoted(other.name)) in line \(other.location.line)"
         }
+        let verb = shape.type == "drop" ? "drops" : "keeps"
+        if let all = before.first(where: \.isEverything) { return "\(place(all)) \(verb) every trace before it" }
+        if let drop = drops.first(where: { $0.covers(shape) }) {
+            return drop.isEverything
+                ? "\(place(drop)) drops every trace" : "\(place(drop)) drops every trace that it keeps"
+        }
+        guard let other = before.first(where: { $0.covers(shape) }) else { return nil }
+        return shape.covers(other)
+            ? "\(place(other)) is the same" : "\(place(other)) \(verb) every trace that it \(verb)"
     }
 
-    private static func isCharged(_ policy: ConfigValue) -> Bool {
-        let types =
-            ["rate_limiting", "bytes_limiting", "composite", "rare", "percentile", "linked", "budget", "rules"]
-            + BuiltInPolicies.dynamicTypes
-        if let type = policy["type"]?.scalar, types.contains(type) { return true }
-        return PolicyParser.subpolicies(of: policy).contains(where: isCharged)
-    }
-
-    /// The policy without its name, keys in order.
-    private static func text(of value: ConfigValue, isTop: Bool = false) -> String {
-        switch value.content {
-        case .null: "~"
-        case .scalar(let text, _): "\"\(text)\""
-        case .list(let elements): "[" + elements.map { text(of: $0) }.joined(separator: ",") + "]"
-        case .map(let entries):
-            "{"
-                + entries.filter { !isTop || $0.key != "name" }.sorted { $0.key < $1.key }
-                .map { "\($0.key):\(text(of: $0.value))" }.joined(separator: ",") + "}"
+    /// What a plain policy cannot match is reported by its type; what several together cannot is seen here.
+    private static func reportContradictions(
+        in shape: PolicyShape, _ path: String, _ diagnostics: inout Diagnostics
+    ) {
+        if ["and", "drop", "not"].contains(shape.type), let reason = shape.nothingReason {
+            diagnostics.warning("\(path) can never match: \(reason)", at: shape.location)
+            // The policies around it cannot either, and the reason is said.
+            return
+        }
+        for sub in shape.subpolicies {
+            reportContradictions(in: sub, "\(path) > \(shape.type) > \(Wording.quoted(sub.name))", &diagnostics)
         }
     }
 }

@@ -27,11 +27,16 @@ enum PolicyParser {
             return
         }
         var names: [String: SourceLocation] = [:]
+        var sound: [ConfigValue] = []
         for (index, policy) in policies.enumerated() {
             let place = place(of: policy, above: nil, label: "policies[\(index)]")
-            check(policy, place, &names, label: "policies[\(index)]", &diagnostics)
+            var own = Diagnostics()
+            check(policy, place, &names, label: "policies[\(index)]", &own)
+            if !own.hasErrors { sound.append(policy) }
+            diagnostics.append(own)
         }
-        PolicyOverlaps.check(policies, &diagnostics)
+        PolicyOverlaps.check(sound, &diagnostics)
+        PolicyRates.check(sound, tick: TailSamplerStage.windowSettings(settings).tick, &diagnostics)
     }
 
     /// Checks the sub-policies of a policy.
@@ -68,6 +73,26 @@ enum PolicyParser {
         check(policy, place, &names, label: place.description, &diagnostics)
     }
 
+    /// Checks the policies inside a policy, wherever its options have some.
+    private static func checkSubpolicies(
+        in map: ConfigValue, _ options: [StageOption], of type: String, _ above: PolicyPlace,
+        _ diagnostics: inout Diagnostics
+    ) {
+        for option in options {
+            guard let value = map[option.name] else { continue }
+            switch option.type {
+            case .form: checkSubpolicy(value, key: option.name, of: type, above, &diagnostics)
+            case .list(.form): checkSubpolicies(value, key: option.name, of: type, above, &diagnostics)
+            case .object(let nested): checkSubpolicies(in: value, nested, of: option.name, above, &diagnostics)
+            case .list(.object(let nested)):
+                for element in value.elements {
+                    checkSubpolicies(in: element, nested, of: option.name, above, &diagnostics)
+                }
+            default: break
+            }
+        }
+    }
+
     private static func place(
         of policy: ConfigValue, above: (place: PolicyPlace, type: String)?, label: String
     ) -> PolicyPlace {
@@ -90,9 +115,7 @@ enum PolicyParser {
         checkName(policy, place, &names, label: label, &diagnostics)
         let known = BuiltInPolicies.all.map(\.type)
         guard let typeValue = policy["type"], let type = typeValue.scalar else {
-            diagnostics.error(
-                "\(place) needs a type; known types: \(known.joined(separator: ", "))",
-                at: policy["type"]?.location ?? policy.location)
+            reportMissingType(policy, place, known, &diagnostics)
             return
         }
         guard let definition = BuiltInPolicies[type] else {
@@ -104,9 +127,7 @@ enum PolicyParser {
                 at: typeValue.location)
             return
         }
-        if place.depth > 0,
-            ["drop", "composite", "budget", "rules"].contains(type) || BuiltInPolicies.dynamicTypes.contains(type)
-        {
+        if place.depth > 0, definition.isTopLevelOnly {
             diagnostics.error(
                 "\(place): type \(type) cannot be part of another policy; write it in the list of policies itself",
                 at: typeValue.location)
@@ -115,6 +136,29 @@ enum PolicyParser {
         checkKeys(policy, definition, place, typeValue.location, &diagnostics)
     }
 
+    private static func reportMissingType(
+        _ policy: ConfigValue, _ place: PolicyPlace, _ known: [String], _ diagnostics: inout Diagnostics
+    ) {
+        if policy["type"] == nil, let misspelt = misspelling(of: "type", in: policy) {
+            diagnostics.error(
+                "\(place): unknown key \(Wording.quoted(misspelt.key)). Did you mean \"type\"?",
+                at: misspelt.keyLocation)
+            return
+        }
+        let block = policy.entries.map(\.key).first { BuiltInPolicies[$0] != nil }
+        let hint = block.map { "; to go with its block write type: \($0)" } ?? ""
+        diagnostics.error(
+            "\(place) needs a type\(hint.isEmpty ? "; known types: \(known.joined(separator: ", "))" : hint)",
+            at: policy["type"]?.location ?? policy.location)
+    }
+
+    /// The key that was meant to be `key`, which is missing.
+    private static func misspelling(of key: String, in policy: ConfigValue) -> ConfigEntry? {
+        policy.entries.first { NearestName.nearest(to: $0.key, among: [key] + policyKeys) == key && $0.key != key }
+    }
+
+    private static let policyKeys = PolicyDefinition.commonKeys.map(\.name) + BuiltInPolicies.all.map(\.type)
+
     private static func checkName(
         _ policy: ConfigValue, _ place: PolicyPlace, _ names: inout [String: SourceLocation], label: String,
         _ diagnostics: inout Diagnostics
@@ -122,6 +166,8 @@ enum PolicyParser {
         let name = policy["name"]?.scalar ?? ""
         let location = policy["name"]?.location ?? policy.location
         if name.isEmpty {
+            // A misspelt key is reported as an unknown one.
+            if policy["name"] == nil, policy["type"] != nil, misspelling(of: "name", in: policy) != nil { return }
             diagnostics.error("\(label) needs a name", at: location)
         } else if let first = names[name] {
             diagnostics.error("\(place): the name is taken by the policy in line \(first.line)", at: location)
@@ -135,7 +181,8 @@ enum PolicyParser {
         _ diagnostics: inout Diagnostics
     ) {
         let inlineKeys = definition.form == .inline && !hasBlock(policy, definition)
-        var allowed = ["name", "type"]
+        let common = PolicyDefinition.commonKeys.map(\.name)
+        var allowed = common
         if definition.form != .bare { allowed.append(definition.type) }
         if inlineKeys { allowed += definition.options.map(\.name) }
         // A block under a wrong name is reported as such, and not as missing too.
@@ -164,10 +211,13 @@ enum PolicyParser {
             return
         }
         var checker = OptionChecker(subject: place.description)
-        let others = inlineKeys ? ["name", "type"] : []
+        let others = inlineKeys ? common : []
         checker.check(block, options: definition.options, at: block.location, ignoring: others)
         diagnostics.append(checker.diagnostics)
-        if !checker.diagnostics.hasErrors {
+        if checker.diagnostics.hasErrors {
+            // What the policy says as a whole is unknown; each policy inside it still says something.
+            checkSubpolicies(in: block, definition.options, of: definition.type, place, &diagnostics)
+        } else {
             definition.check(
                 StageSettings(name: place.description, value: block, definition: definition.options), place,
                 &diagnostics)
@@ -179,15 +229,23 @@ enum PolicyParser {
         return subpolicies(of: policy).reduce(1) { $0 + count($1, depth: depth + 1) }
     }
 
-    /// The policies directly inside a policy.
+    /// The policies directly inside a policy: where its type declares some.
     static func subpolicies(of policy: ConfigValue) -> [ConfigValue] {
-        guard let type = policy["type"]?.scalar else { return [] }
-        if type == "budget" || type == "rules" {
-            return ((policy[type] ?? policy)["rules"]?.elements ?? []).flatMap { $0["when"]?.elements ?? [] }
+        guard let type = policy["type"]?.scalar, let definition = BuiltInPolicies[type] else { return [] }
+        return subpolicies(in: block(of: policy, definition), definition.options)
+    }
+
+    private static func subpolicies(in map: ConfigValue, _ options: [StageOption]) -> [ConfigValue] {
+        options.flatMap { option -> [ConfigValue] in
+            switch option.type {
+            case .form: [map[option.name]].compactMap { $0 }
+            case .list(.form): map[option.name]?.elements ?? []
+            case .list(.object(let nested)):
+                (map[option.name]?.elements ?? []).flatMap { subpolicies(in: $0, nested) }
+            case .object(let nested): map[option.name].map { subpolicies(in: $0, nested) } ?? []
+            default: []
+            }
         }
-        guard let block = policy[type] else { return [] }
-        let key = "\(type)_sub_policy"
-        return type == "not" ? [block[key]].compactMap { $0 } : block[key]?.elements ?? []
     }
 
     /// Makes the policies of a checked sampler.
@@ -200,9 +258,14 @@ enum PolicyParser {
         guard let name = policy["name"]?.scalar, let type = policy["type"]?.scalar,
             let definition = BuiltInPolicies[type]
         else { return nil }
-        var block = policy[type] ?? ConfigValue(.map([]), at: policy.location)
-        if definition.form == .inline, !hasBlock(policy, definition) { block = policy }
-        return definition.make(name, StageSettings(name: name, value: block, definition: definition.options))
+        return definition.make(
+            name, StageSettings(name: name, value: block(of: policy, definition), definition: definition.options))
+    }
+
+    /// The map that has the keys of a policy's type.
+    static func block(of policy: ConfigValue, _ definition: PolicyDefinition) -> ConfigValue {
+        if definition.form == .inline, !hasBlock(policy, definition) { return policy }
+        return policy[definition.type] ?? ConfigValue(.map([]), at: policy.location)
     }
 
     /// A key of a type may have the type's name (`percentile: 99`): only a map is a block.

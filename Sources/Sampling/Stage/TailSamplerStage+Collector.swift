@@ -15,21 +15,24 @@ extension TailSamplerStage {
             "maximum_trace_size_bytes", .integer(0...Int64.max), default: "0",
             summary: "a trace with more bytes of spans is dropped at once; 0 means no limit"),
         StageOption(
-            "num_traces", .integer(0...Int64.max),
+            "num_traces", .integer(0...Int64.max), isInert: true,
             summary: "accepted for the Collector's sake; memory is bounded by window.max_bytes instead"),
         StageOption(
-            "expected_new_traces_per_sec", .integer(0...Int64.max),
+            "expected_new_traces_per_sec", .integer(0...Int64.max), isInert: true,
             summary: "accepted for the Collector's sake; not needed"),
         StageOption(
-            "block_on_overflow", .boolean,
+            "block_on_overflow", .boolean, isInert: true,
             summary: "accepted for the Collector's sake; a full window always slows its source, and loses nothing"),
         StageOption(
             "decision_cache",
             .object([
-                StageOption("sampled_cache_size", .integer(0...Int64.max), summary: "accepted; see decision_horizon"),
                 StageOption(
-                    "non_sampled_cache_size", .integer(0...Int64.max), summary: "accepted; see decision_horizon"),
-            ]),
+                    "sampled_cache_size", .integer(0...Int64.max), isInert: true,
+                    summary: "accepted; see decision_horizon"),
+                StageOption(
+                    "non_sampled_cache_size", .integer(0...Int64.max), isInert: true,
+                    summary: "accepted; see decision_horizon"),
+            ]), isInert: true,
             summary: "accepted for the Collector's sake; decisions are always remembered for decision_horizon"),
         StageOption(
             "drop_pending_traces_on_shutdown", .boolean,
@@ -38,7 +41,7 @@ extension TailSamplerStage {
             "sampling_strategy", .enumeration(["trace-complete", "span-ingest"]),
             summary: "trace-complete is what happens here; span-ingest is refused"),
         StageOption(
-            "num_shards", .integer(0...256),
+            "num_shards", .integer(0...256), isInert: true,
             summary: "accepted for the Collector's sake; each partition has a task of its own"),
         StageOption(
             "tail_storage", .string,

@@ -31,7 +31,8 @@ public enum TailSamplerStage {
         options: [
             StageOption("window", .object(windowOptions), summary: "when a trace's window closes"),
             StageOption(
-                "policies", .any, required: true, summary: "which traces to keep; the first policy that matches counts"),
+                "policies", .list(.form(.policy)), required: true, isNonEmpty: true,
+                summary: "which traces to keep; the first policy that matches counts"),
             StageOption(
                 "annotate", .boolean, default: "true",
                 summary: "write the decision into kept spans: ot=th in the tracestate, tailrace.policy on the root"),

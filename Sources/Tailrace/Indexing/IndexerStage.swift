@@ -9,7 +9,7 @@ enum IndexerStage {
         outputs: [OutputPort("traces", .traces, summary: "the traces, with what they can be found by")],
         options: [
             StageOption(
-                "attributes", .any, required: true,
+                "attributes", .list(.string), required: true,
                 summary: "list of attribute keys, or a file with such a list, for example config/searchable.yaml"),
             StageOption(
                 "max_values_per_key", .integer(1...10_000), default: "20",

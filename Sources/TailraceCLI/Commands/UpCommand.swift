@@ -108,10 +108,7 @@ struct UpCommand: AsyncParsableCommand {
     }
 
     private func loadPlan(brokers: String) throws -> PipelinePlan {
-        let (plan, diagnostics) = PipelinePlan.load(
-            path: pipeline, registry: .builtIn, environment: environment(brokers))
-        let text = diagnostics.rendered()
-        if !text.isEmpty { Terminal.write(text.hasSuffix("\n") ? text : text + "\n") }
+        let (plan, diagnostics) = PipelineLoading.check(pipeline, environment: environment(brokers))
         guard let plan, !diagnostics.hasErrors else {
             throw CommandFailure(
                 "\(pipeline) cannot be run; name a pipeline, or start in Tailrace's folder, where pipelines/ and config/ are"

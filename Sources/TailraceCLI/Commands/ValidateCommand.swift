@@ -6,7 +6,8 @@ struct ValidateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "validate", abstract: "Checks pipeline files and reports every mistake at once.",
         discussion: """
-            Exit code 0, or 1 with lines of the form file:line:column: error: … on stderr.
+            Exit code 0, or 1 with lines of the form file:line:column: error: … on stderr, each
+            followed by the line and a caret.
             Example: tailrace validate pipelines/*.yaml
             """)
 
@@ -15,10 +16,7 @@ struct ValidateCommand: ParsableCommand {
     func run() throws {
         var failed = 0
         for file in files {
-            let (plan, diagnostics) = PipelinePlan.load(
-                path: file, registry: .builtIn, environment: ProcessEnvironment.variables)
-            let text = diagnostics.rendered()
-            if !text.isEmpty { Terminal.write(text.hasSuffix("\n") ? text : text + "\n") }
+            let (plan, diagnostics) = PipelineLoading.check(file)
             if let plan, !diagnostics.hasErrors {
                 Terminal.line("\(file): pipeline \(plan.name) is valid (\(plan.stages.count) stages)")
             } else {

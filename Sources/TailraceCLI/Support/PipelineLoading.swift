@@ -5,15 +5,33 @@ import Tailrace
 enum PipelineLoading {
     /// - Throws: `CommandFailure` after all mistakes were written to stderr.
     static func load(_ path: String) throws -> PipelinePlan {
-        let (plan, diagnostics) = PipelinePlan.load(
-            path: path, registry: .builtIn, environment: ProcessEnvironment.variables)
-        let text = diagnostics.rendered()
-        if !text.isEmpty { Terminal.write(text.hasSuffix("\n") ? text : text + "\n") }
+        let (plan, diagnostics) = check(path)
         guard let plan, !diagnostics.hasErrors else {
             let count = diagnostics.sorted.filter { $0.severity == .error }.count
             throw CommandFailure("\(path): \(count == 1 ? "one error" : "\(count) errors"), nothing was started")
         }
         return plan
+    }
+}
+
+extension PipelineLoading {
+    /// Loads a pipeline file and shows on stderr what is wrong with it, each mistake with its line and a caret.
+    static func check(
+        _ path: String, environment: [String: String] = ProcessEnvironment.variables
+    ) -> (plan: PipelinePlan?, diagnostics: Diagnostics) {
+        let document = YAMLLoader.load(path: path, environment: environment)
+        let (plan, diagnostics) = PipelinePlan.load(document, registry: .builtIn)
+        show(diagnostics, of: document)
+        return (plan, diagnostics)
+    }
+
+    static func show(_ diagnostics: Diagnostics, of document: YAMLDocument) {
+        var sources = [document.file: document.text]
+        // Files that the pipeline names, for example scrub rules.
+        for file in Set(diagnostics.all.map(\.location.file)) where sources[file] == nil {
+            sources[file] = YAMLLoader.load(path: file, environment: nil).text
+        }
+        Terminal.write(diagnostics.rendered(sources: sources))
     }
 }
 

@@ -95,13 +95,16 @@ struct OTTLTests {
     @Test(
         "a mistake is reported with its place and what was meant",
         arguments: [
-            (#"attribute["k"] == "v""#, "unknown path \"attribute\". Did you mean \"attributes\"? (at character 1)"),
-            (#"name = "x""#, "unexpected \"=\"; compare with == (at character 6)"),
-            (#"name == "x"#, "the text has no closing quote (at character 9)"),
-            (#"name == "x" && true"#, "unexpected \"&\"; write and (at character 13)"),
+            (
+                #"attribute["k"] == "v""#,
+                ":7:75: error: policy \"o\": span condition: unknown path \"attribute\". Did you mean \"attributes\"?"
+            ),
+            (#"name = "x""#, ":7:80: error: policy \"o\": span condition: unexpected \"=\"; compare with =="),
+            (#"name == "x"#, ":7:83: error: policy \"o\": span condition: the text has no closing quote"),
+            (#"name == "x" && true"#, ":7:87: error: policy \"o\": span condition: unexpected \"&\"; write and"),
             (#"IsMatsch(name, "x")"#, "unknown function \"IsMatsch\". Did you mean \"IsMatch\"?"),
             (#"IsMatch(name)"#, "IsMatch takes 2 arguments, not 1"),
-            (#"IsMatch(name, "a(")"#, "pattern: missing )"),
+            (#"IsMatch(name, "a(")"#, ":7:91: error: policy \"o\": span condition: pattern: missing )"),
             (#"IsMatch(name, name)"#, "the pattern of IsMatch is a text in double quotes"),
             (#"kind == SPAN_KIND_SEVER"#, "Did you mean \"SPAN_KIND_SERVER\"?"),
             (#"name"#, "\"name\" is no condition; compare it, for example with == true"),

@@ -55,6 +55,15 @@ struct PolicyDocumentationTests {
                 ["a", "b"]
             ),
             ("{ name: p, type: ottl_condition, ottl_condition: { span: ['attributes != nil'] } }", nil),
+            ("{ name: p, type: traceql, query: '{ duration > 1s && name = \"x\" }' }", []),
+            (
+                "{ name: p, type: traceql, query: '{ span.a = 1 } >> { .b = 2 } | by(resource.c) | max(span.d) > 1' }",
+                ["a", "b", "c", "d"]
+            ),
+            (
+                "{ name: p, type: traceql, query: '{ rootServiceName = \"shop\" && parent.e = 1 }' }",
+                ["e", "service.name"]
+            ),
         ] as [(String, [String]?)])
     func keysRead(policy: String, keys: [String]?) throws {
         let (plan, diagnostics) = TestPipeline.load("policies: [\(policy)]")

@@ -87,7 +87,7 @@ struct PolicyValidationTests {
         Mistake(
             "a bad pattern",
             "policies: [{ name: s, type: string_attribute, string_attribute: { key: k, values: [ok, \"a(b\"], enabled_regex_matching: true } }]",
-            "p.yaml:7:92: error: policy \"s\": pattern \"a(b\": missing ) (at character 2)"),
+            "p.yaml:7:94: error: policy \"s\": pattern \"a(b\": missing )"),
         Mistake(
             "a key of another type", "policies: [{ name: r, type: rare, intervall: 5m }]",
             "policy \"r\": unknown key \"intervall\". Did you mean \"interval\"?"),
