@@ -160,6 +160,7 @@ let package = Package(
         .testTarget(
             name: "ComparisonTests",
             dependencies: ["Comparison", "Tailrace", "Kafka", "Pipeline", "OTLP", "TraceModel"]),
+        .testTarget(
             name: "RemoteSamplingTests",
             dependencies: [
                 "RemoteSampling", "UnaryGRPC", .product(name: "NIOCore", package: "swift-nio"),

@@ -24,7 +24,6 @@ final class TestWorker {
         let name = "test-\(incarnation)"
         var environment = StageEnvironment(
             workingDirectory: ".", storeDirectory: world.spillRoot, incarnation: name, pipelineName: world.plan.name)
-        environment.configVersion = world.plan.configurationHash
         environment.clusterName = "test"
         store = try FileDeliveryStore(
             layout: StoreLayout(root: "store"), incarnation: name, fileSystem: world.fileSystem)
@@ -204,6 +203,10 @@ final class TestWorker {
         }
 
         func fenced(_ partitions: [PartitionID]) {}
+        /// A test's log loses nothing.
+        func dataLoss(_ partition: PartitionID, from: Int64, to: Int64, explanation: String) {
+            failed(StageError("\(partition): \(explanation)"))
+        }
         func failed(_ error: any Error) { failure = failure ?? error }
         func log(_ message: String) {}
     }

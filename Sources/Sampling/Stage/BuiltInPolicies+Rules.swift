@@ -12,7 +12,7 @@ extension BuiltInPolicies {
                 summary: "where a field is missing, look for it in attributes that are JSON text"),
         ],
         example: "Rules: [{ Name: errors, SampleRate: 1, Conditions: [{ Field: error, Operator: exists }] }]",
-        isInline: true, check: RefineryRuleParser.check,
+        isInline: true, isTopLevelOnly: true, check: RefineryRuleParser.check,
         make: { name, settings in RefineryRuleParser.make(name: name, settings) })
 
     private static let refineryRuleOptions = [

@@ -30,7 +30,9 @@ enum PolicyAttributeKeys {
         case "traceql": return traceQLKeys(block["query"])
         case "rules": return RefineryRuleParser.attributeKeys(block)
         default:
-            if BuiltInPolicies.dynamicTypes.contains(type) { return RefineryRuleParser.attributeKeys(ofSampler: block) }
+            if BuiltInPolicies.dynamic.contains(where: { $0.type == type }) {
+                return RefineryRuleParser.attributeKeys(ofSampler: block)
+            }
             var keys: Set<String> = []
             for sub in PolicyParser.subpolicies(of: policy) {
                 guard let read = self.keys(of: sub, depth: depth + 1) else { return nil }

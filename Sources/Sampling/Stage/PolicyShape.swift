@@ -138,9 +138,7 @@ struct PolicyShape {
 
     /// Whether its answer depends on more than the trace.
     private var isCharged: Bool {
-        let types =
-            ["rate_limiting", "bytes_limiting", "composite", "rare", "percentile", "linked", "budget", "rules"]
-            + BuiltInPolicies.dynamicTypes
+        let types = ["rate_limiting", "bytes_limiting", "composite", "rare", "percentile", "linked"]
         return types.contains(type) || BuiltInPolicies[type]?.isTopLevelOnly == true && type != "drop"
             || subpolicies.contains(where: \.isCharged)
     }
