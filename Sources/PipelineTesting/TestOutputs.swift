@@ -55,18 +55,23 @@ final class CapturingSink: Sink {
     private let grouping: SpanGrouping
     /// Where the sink writes a topic that another source of the same pipeline reads.
     private let relay: RepartitionRelay?
+    /// The sink stores traces, and of dropped ones their number: these have not reached it.
+    private let ignoresDropped: Bool
     private(set) var items: [OutputItem] = []
 
-    init(name: String, log: OutputLog, grouping: SpanGrouping, relay: RepartitionRelay?) {
+    init(name: String, log: OutputLog, grouping: SpanGrouping, relay: RepartitionRelay?, ignoresDropped: Bool = false) {
         self.name = name
         self.log = log
         self.grouping = grouping
         self.relay = relay
+        self.ignoresDropped = ignoresDropped
     }
 
     func write(_ trace: KeptTrace) { append(.trace(trace), bytes: trace.payload.count) }
     func write(_ spans: SpanPayload) { append(.spans(spans), bytes: spans.payload.count) }
-    func write(_ dropped: DroppedTrace) { append(.summary(dropped), bytes: 256) }
+    func write(_ dropped: DroppedTrace) {
+        if !ignoresDropped { append(.summary(dropped), bytes: 256) }
+    }
     func write(_ rejected: RejectedRecord) { append(.reject(rejected), bytes: rejected.payload.count) }
 
     private func append(_ item: OutputItem, bytes: Int) {

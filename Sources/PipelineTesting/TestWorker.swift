@@ -35,7 +35,8 @@ final class TestWorker {
             let stage = world.plan.stages[index]
             let sink = CapturingSink(
                 name: stage.name, log: world.outputs,
-                grouping: .trace(maximumBytes: .max), relay: world.relay(of: index))
+                grouping: .trace(maximumBytes: .max), relay: world.relay(of: index),
+                ignoresDropped: stage.definition.kind == "segments")
             sinks[stage.name] = sink
             byIndex[index] = sink
         }

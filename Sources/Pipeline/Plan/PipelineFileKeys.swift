@@ -23,7 +23,8 @@ public enum PipelineFileKeys {
         StageOption(
             "stages", .map(.any), required: true,
             summary: "each key is a stage's name, each value has kind, from and the options of the kind"),
-        StageOption("tests", .any, summary: "what the pipeline is expected to decide"),
+        StageOption(
+            "tests", .list(.object(PipelineTestOptions.test)), summary: "what the pipeline is expected to decide"),
     ]
 
     /// Keys of every stage.

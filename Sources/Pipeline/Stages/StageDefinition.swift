@@ -184,6 +184,10 @@ public enum DeclaredForm: String, Sendable, CaseIterable {
     case policy
     /// A policy inside another one.
     case subpolicy
+    /// A step of a test: a word, or a map with one key that begins with one.
+    case step
+    /// A list of scrub rules, or the file that has it.
+    case scrubRules = "scrub_rules"
 }
 
 /// How a text must look, and how people and editors are told so.

@@ -7,7 +7,8 @@ package enum PipelineTestOptions {
             "ids", .map(.string),
             summary: "trace ids by the names of traces, 32 hex digits; others follow from the name"),
         StageOption("partitions", .integer(1...64), default: "1", summary: "partitions of each source's topic"),
-        StageOption("steps", .any, required: true, summary: "what happens and what is expected, in this order"),
+        StageOption(
+            "steps", .list(.form(.step)), required: true, summary: "what happens and what is expected, in this order"),
     ]
 
     /// Steps as messages name them, with an example each.

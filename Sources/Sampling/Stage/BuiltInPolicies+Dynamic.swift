@@ -113,7 +113,8 @@ extension BuiltInPolicies {
             ],
             example: example, isInline: true, isTopLevelOnly: true,
             check: { settings, policy, diagnostics in
-                if let update = settings.duration("UpdateFrequency"),
+                if settings.definition.contains(where: { $0.name == "UpdateFrequency" }),
+                    let update = settings.duration("UpdateFrequency"),
                     let lookback = settings.duration("LookbackFrequency"),
                     update > 0, lookback / update > 10_000
                 {

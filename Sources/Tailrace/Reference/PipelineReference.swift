@@ -111,12 +111,15 @@ public struct PipelineReference {
         case .enumeration(let values): values.map { "`\($0)`" }.joined(separator: ", ")
         case .list(.object): "list of maps"
         case .list(.form(.policy)), .list(.form(.subpolicy)): "list of policies"
+        case .list(.form(.step)): "list of steps"
         case .list(.string): "list of texts"
         case .list(let element): "list of " + form(element)
         case .object: "map"
         case .map(.string): "map of texts"
         case .map: "map"
         case .text(let text): cell(text.expectation)
+        case .form(.step): "step"
+        case .form(.scrubRules): "file, or list of rules"
         case .form: "policy"
         case .any: "any"
         }

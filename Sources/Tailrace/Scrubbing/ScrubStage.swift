@@ -11,7 +11,7 @@ enum ScrubStage {
         inputs: [.spans], outputs: [OutputPort("spans", .spans, summary: "the spans, scrubbed")],
         options: [
             StageOption(
-                "rules", .any, required: true,
+                "rules", .form(.scrubRules), required: true,
                 summary: "file with scrub rules, for example config/scrub.yaml, or a list of rules")
         ],
         check: { settings, diagnostics in

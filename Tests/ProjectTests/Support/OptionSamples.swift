@@ -20,6 +20,12 @@ struct OptionSamples {
         func scalar(_ text: String, isQuoted: Bool = false) -> ConfigValue {
             ConfigValue(.scalar(text, isQuoted: isQuoted), at: place)
         }
+        // Values that only make sense together, or only as one of several.
+        if path.hasSuffix(".fleet.stale_after") { return scalar("60s") }
+        if path.hasSuffix(".Operator") { return scalar(["exists", "=", "matches", "in"][variant % 4]) }
+        if path.hasSuffix("Rules[].Sampler"), case .object(let samplers) = type {
+            return map([samplers[variant % samplers.count]], named: path)
+        }
         switch type {
         case .string, .any: return scalar("x")
         case .boolean: return scalar(variant % 2 == 0 ? "true" : "false")
@@ -39,6 +45,8 @@ struct OptionSamples {
                     // An option of librdkafka, which knows no others.
                     ConfigEntry(key: "client.id", keyLocation: place, value: value(element, at: path + ".client.id"))
                 ]), at: place)
+        case .form(.step): return scalar("flush")
+        case .form(.scrubRules): return scalar("x")
         case .form: return Self.policy([("name", "inner"), ("type", "trace_flags")])
         }
     }
