@@ -109,6 +109,8 @@ struct SchemaTests {
         "missing key \"threshold_ms\"",
         // A file's name or a list; both are texts.
         "attributes: expected",
+        // One duration against another.
+        "expected at least three intervals",
     ]
 
     /// Of some 39,000 mutations so many are made: every value of everything meets several options. All of them take over a
