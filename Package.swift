@@ -127,6 +127,7 @@ let package = Package(
             name: "StepBench",
             dependencies: [
                 "TraceModel", "OTLP", "Kafka", "Pipeline", "Sampling", "Storage", "Tailrace", "TraceQL", "DemoTraffic",
+                "BenchmarkWorkloads",
             ],
             path: "Benchmarks/StepBench"),
 

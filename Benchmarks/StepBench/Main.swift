@@ -13,6 +13,7 @@ struct Main {
         case "window" where arguments.count == 4:
             let options = Array(arguments.dropFirst())
             try SpillBenchmarks.run(buffer: options[0], directory: options[1], minutes: Int(options[2]) ?? 7)
+        case "policies": try PolicyBenchmarks.run()
         case "samplers": try SamplerBenchmarks.run()
         case "traceql": try TraceQLBenchmarks.run()
         case "produce" where (4...5).contains(arguments.count):
@@ -23,7 +24,7 @@ struct Main {
             print(
                 """
                 usage: StepBench produce BROKERS TOPIC SPANS [PER-SECOND] | drain BROKERS TOPIC | watch PORT SPANS
-                       StepBench samplers | traceql | decisions | restore DIRECTORY DECISIONS | window memory-or-disk DIRECTORY MINUTES
+                       StepBench policies | samplers | traceql | decisions | restore DIRECTORY DECISIONS | window memory-or-disk DIRECTORY MINUTES
                 """)
             exit(2)
         }

@@ -12,7 +12,18 @@ public final class SamplingWorkload {
     private var round: UInt32 = 0
 
     /// - Parameter percentage: of the traces without an error that are kept.
-    public init(_ records: RecordSet, percentage: Int) throws {
+    public convenience init(_ records: RecordSet, percentage: Int) throws {
+        try self.init(
+            records,
+            policies: [
+                "{ name: errors, type: status_code, status_code: { status_codes: [ERROR] } }",
+                "{ name: slow, type: latency, latency: { threshold_ms: 60000 } }",
+                "{ name: rest, type: probabilistic, probabilistic: { sampling_percentage: \(percentage) } }",
+            ])
+    }
+
+    /// - Parameter policies: in YAML's flow style.
+    public init(_ records: RecordSet, policies: [String]) throws {
         self.records = records
         let text = """
             pipeline: bench
@@ -22,10 +33,7 @@ public final class SamplingWorkload {
                 kind: tail_sampler
                 from: spans
                 window: { max_bytes: 64GiB }
-                policies:
-                  - { name: errors, type: status_code, status_code: { status_codes: [ERROR] } }
-                  - { name: slow, type: latency, latency: { threshold_ms: 60000 } }
-                  - { name: rest, type: probabilistic, probabilistic: { sampling_percentage: \(percentage) } }
+                policies: [\(policies.joined(separator: ", "))]
               out: { kind: discard, from: sample }
             """
         let (plan, diagnostics) = PipelinePlan.load(text: text, registry: .builtIn, environment: [:])
@@ -83,6 +91,9 @@ public final class SamplingWorkload {
     }
 
     public var openSpans: Int { task.openSpans }
+
+    /// Traces that wait for their decision.
+    public var openTraces: Int { task.gauges.openTraces }
 
     /// Spans that came after their trace's decision.
     public var lateSpans: UInt64 { task.counters.lateKept + task.counters.lateDropped }

@@ -126,7 +126,7 @@ struct SoakCommand: ParsableCommand {
         }
         var missing = 0
         for name in MutationProof.names where mutation == nil || mutation == name {
-            if let found = MutationProof.find(name, seeds: first...first + seeds - 1) {
+            if let found = MutationProof.find(name, seeds: Array(first...first + seeds - 1)) {
                 print("\(name): seed \(found.world.seed), \(found.violation)")
             } else {
                 print("\(name): NOT FOUND")

@@ -6,7 +6,8 @@ import TraceSimulation
 @Suite(.serialized)
 struct SimulationTests {
     /// As many as `make test` runs.
-    static let seeds: ClosedRange<UInt64> = 1...2000
+    /// The last one is far off, and alone finds `decisionFileKeptAcrossEpochs`.
+    static let seeds = Array(1...2000 as ClosedRange<UInt64>) + [2661]
 
     @Test("the same seed gives the same run")
     func isDeterministic() {
@@ -28,7 +29,7 @@ struct SimulationTests {
             var reached: [Situation: Int]
         }
         let start = ContinuousClock.now
-        let results = ParallelWorlds.map(Array(Self.seeds)) { seed in
+        let results = ParallelWorlds.map(Self.seeds) { seed in
             let world = Reproduction(seed: seed)
             let outcome = world.run()
             return Result(

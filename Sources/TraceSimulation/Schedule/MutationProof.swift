@@ -19,7 +19,7 @@ package enum MutationProof {
         "cutLogNotNoticed": 246, "restartedLogNotNoticed": 20, "collectorLeavesLitter": 41,
         "collectorForgetsEpochs": 31, "unreadableSpansSkipped": 843, "spillSlotShared": 64, "recordsNotHeld": 7,
         "segmentCollectedFirst": 31,
-        "newPartitionNotPaused": 364,
+        "newPartitionNotPaused": 364, "decisionFileKeptAcrossEpochs": 2661,
     ]
 
     /// Worlds in which a bug can matter at all: looked at before the others.
@@ -36,7 +36,7 @@ package enum MutationProof {
 
     /// - Returns: the first world that finds the bug, with what it found; nil where none of the seeds does.
     package static func find(
-        _ mutation: String, seeds: ClosedRange<UInt64>
+        _ mutation: String, seeds: [UInt64]
     ) -> (world: Reproduction, violation: Violation)? {
         if let likely = likelySeeds[mutation], seeds.contains(likely) {
             // By itself: a second thread would begin with worlds that are not wanted then.

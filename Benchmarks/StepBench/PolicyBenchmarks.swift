@@ -1,0 +1,64 @@
+import BenchmarkWorkloads
+
+/// What policies cost: the whole path from scan to decision with more and more of them, by turns on the same traffic.
+enum PolicyBenchmarks {
+    /// Policies as people have them: by status, latency, attributes of spans and resources, patterns and numbers.
+    private static let typical = [
+        "{ name: errors, type: status_code, status_code: { status_codes: [ERROR] } }",
+        "{ name: slow, type: latency, latency: { threshold_ms: 60000 } }",
+        "{ name: failing, type: numeric_attribute, numeric_attribute: { key: http.response.status_code, min_value: 500, max_value: 599 } }",
+        "{ name: tenant, type: string_attribute, string_attribute: { key: tenant.id, values: [acme, umbrella] } }",
+        "{ name: routes, type: string_attribute, string_attribute: { key: http.route, values: ['^/admin/.*', '^/internal/.*'], enabled_regex_matching: true } }",
+        "{ name: debug, type: boolean_attribute, boolean_attribute: { key: app.debug, value: true } }",
+        "{ name: service, type: string_attribute, string_attribute: { key: service.name, values: [ledger, fraud] } }",
+        "{ name: large, type: span_count, span_count: { min_spans: 5000 } }",
+        "{ name: slow posts, type: and, and: { and_sub_policy: [{ name: a, type: latency, latency: { threshold_ms: 30000 } }, { name: b, type: string_attribute, string_attribute: { key: http.request.method, values: [POST] } }] } }",
+        "{ name: rest, type: probabilistic, probabilistic: { sampling_percentage: 1 } }",
+    ]
+
+    private static var fifty: [String] {
+        let more = (0..<40).map { number -> String in
+            let key = "app.attribute.\(number)"
+            return switch number % 4 {
+            case 0: "{ name: s\(number), type: string_attribute, string_attribute: { key: \(key), values: [a, b, c] } }"
+            case 1: "{ name: n\(number), type: numeric_attribute, numeric_attribute: { key: \(key), min_value: 10 } }"
+            case 2: "{ name: l\(number), type: latency, latency: { threshold_ms: \(60_000 + number) } }"
+            default:
+                "{ name: r\(number), type: string_attribute, string_attribute: { key: http.route, values: ['^/x\(number)/.*'], enabled_regex_matching: true } }"
+            }
+        }
+        return typical + more
+    }
+
+    static func run() throws {
+        let records = try RecordSet(spans: 1_000_000)
+        let sets = [("1 policy", Array(typical.suffix(1))), ("10 policies", typical), ("50 policies", fifty)]
+        let workloads = try sets.map { (name: $0.0, work: try SamplingWorkload(records, policies: $0.1)) }
+        var times = workloads.map { _ in [Double]() }
+        var decisions = workloads.map { _ in [Double]() }
+        for round in 0..<8 {
+            for (index, workload) in workloads.enumerated() {
+                workload.work.prepareRound()
+                let begin = Measuring.cpuSeconds()
+                workload.work.runRound()
+                let middle = Measuring.cpuSeconds()
+                let traces = workload.work.openTraces
+                let reopened = Measuring.cpuSeconds()
+                workload.work.closeWindows()
+                let end = Measuring.cpuSeconds()
+                // The first rounds warm caches and let tables grow.
+                guard round > 1 else { continue }
+                times[index].append((middle - begin) / Double(records.spanCount) * 1e9)
+                decisions[index].append((end - reopened) / Double(max(1, traces)) * 1e9)
+            }
+        }
+        for (index, workload) in workloads.enumerated() {
+            let time = Measuring.median(times[index])
+            let more = index == 0 ? "" : ", \(Measuring.format(time - Measuring.median(times[0]))) more than with one"
+            print(
+                "\(workload.name): \(Measuring.format(time)) ns per span\(more), \(Int(1e9 / time)) spans/s (scan, window and "
+                    + "decide; median of 6); \(Measuring.format(Measuring.median(decisions[index]))) ns per trace that is closed, decided and let go"
+            )
+        }
+    }
+}
