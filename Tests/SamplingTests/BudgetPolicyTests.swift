@@ -1,3 +1,4 @@
+import OTLP
 import Pipeline
 import Testing
 
@@ -47,6 +48,18 @@ struct BudgetPolicyTests {
         let weighted = driver.kept.reduce(0) { $0 + 1 / $1.decision.probability }
         #expect(abs(weighted / 800 - 1) < 0.25)
         #expect(driver.open.isEmpty && driver.wrongRefs.isEmpty)
+    }
+
+    @Test("what a budget says of a trace has been scrubbed")
+    func saysScrubbedValues() throws {
+        let (_, policies) = try TestPipeline.sampler(Self.yaml)
+        let driver = SamplerDriver(
+            .only(max: 2000), policies: policies, wantsDropped: true, scrubbers: [ResourceRemover()])
+        try driver.send([SentSpan(trace: 1, id: 1, parent: 0, service: "secret")], at: 0)
+        driver.closeAll()
+        let reason = try #require(driver.kept.first).decision.reason
+        #expect(reason.contains("key - op-1"), "\(reason)")
+        #expect(!reason.contains("secret"))
     }
 
     @Test("what another policy keeps costs the budget nothing, and what one drops is dropped")
@@ -213,4 +226,19 @@ struct BudgetPolicyTests {
         let read = try #require(BuiltInPolicies.budgetRate(text))
         #expect(read.rate == rate && read.unit == unit)
     }
+}
+
+/// Leaves nothing of resources.
+private final class ResourceRemover: SpanScrubber {
+    func canChange(attributeKey: String) -> Bool { true }
+    var canChangeSpanName: Bool { false }
+    func scrubSpan(_ message: UnsafeRawBufferPointer, into output: inout [UInt8]) throws(ScanError) {
+        output += message
+    }
+    func scrubResource(_ message: UnsafeRawBufferPointer, into output: inout [UInt8]) throws(ScanError) {}
+    func scrubScope(_ message: UnsafeRawBufferPointer, into output: inout [UInt8]) throws(ScanError) {
+        output += message
+    }
+    func scrubName(_ name: String) -> String { name }
+    var counts: [(rule: String, count: UInt64)] { [] }
 }

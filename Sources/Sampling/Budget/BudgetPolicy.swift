@@ -30,6 +30,8 @@ public final class BudgetPolicy: StatefulPolicy, BatchPolicy {
     public var needsWholeTrace: Bool { true }
     public var randomness: String? { nil }
 
+    func use(_ scrubbers: ScrubberChain) { keys.use(scrubbers) }
+
     /// This task's part of the budget, 0…1: what the fleet's agreement or the number of partitions says.
     public var share: Double {
         get { sampler.rate / sampler.settings.rate }

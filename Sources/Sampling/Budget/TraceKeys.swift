@@ -48,15 +48,24 @@ final class TraceKeys {
     private static let maximumTexts = 4096
 
     private let fields: [Field]
+    /// Texts are of scrubbed values: they go into decisions, which people read.
+    private var scrubbers = ScrubberChain([])
     private var texts: [UInt64: String] = [:]
 
     init(_ fields: [Field]) { self.fields = fields }
+
+    func use(_ scrubbers: ScrubberChain) {
+        self.scrubbers = scrubbers
+        texts.removeAll()
+    }
 
     func key(of root: TraceSpan, hasError: Bool) -> UInt64 {
         let span = SpanFields(root.span)
         var hash: UInt64 = 0x6275_6467_6574
         for field in fields { hash = add(field, root, span, hasError, to: hash) }
-        if texts.count < Self.maximumTexts, texts[hash] == nil { texts[hash] = text(of: root, span, hasError) }
+        if texts.count < Self.maximumTexts, texts[hash] == nil {
+            texts[hash] = scrubbers.withScrubbed(root) { text(of: $0, SpanFields($0.span), hasError) }
+        }
         return hash
     }
 

@@ -253,6 +253,11 @@ final class PolicyList {
 
     // MARK: - Batches
 
+    /// What policies say of traces passes through these first.
+    func use(_ scrubbers: ScrubberChain) {
+        for (_, policy) in batchNodes { policy.use(scrubbers) }
+    }
+
     /// Whether verdicts are final only after `decideBatch`.
     var decidesInBatches: Bool { !batchNodes.isEmpty }
 

@@ -59,6 +59,8 @@ protocol BatchPolicy: SamplingPolicy {
     ///   - isForced: the traces are decided early to free memory.
     /// - Returns: one decision per open trace, in order.
     func decideNoted(_ isOpen: [Bool], at time: Int64, isForced: Bool) -> [BudgetDecision]
+    /// What is said of traces passes through these first.
+    func use(_ scrubbers: ScrubberChain)
     /// Spans came after their trace was kept.
     func chargeLate(spans: Int, bytes: Int)
     /// One sentence for people.

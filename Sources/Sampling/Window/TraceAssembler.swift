@@ -6,13 +6,13 @@ import TraceModel
 ///
 /// Only kept traces come here, so only they pay for scrubbing and for looking at their spans again.
 struct TraceAssembler {
-    private let scrubbers: [any SpanScrubber]
+    private let scrubbers: ScrubberChain
     /// Scrubbed resources and scopes by unit index: they repeat in every trace.
     private var scrubbedResources: [UInt32: [UInt8]] = [:]
     private var scrubbedScopes: [UInt32: [UInt8]] = [:]
 
     init(scrubbers: [any SpanScrubber]) {
-        self.scrubbers = scrubbers
+        self.scrubbers = ScrubberChain(scrubbers)
     }
 
     /// Forgets what was cached for units that no longer exist.
@@ -87,7 +87,7 @@ struct TraceAssembler {
         if let root, !summary.hasRoot {
             summary.hasRoot = true
             summary.rootService = serviceName(root.unit, units: units)
-            summary.rootName = scrubbedName(root.name)
+            summary.rootName = scrubbers.name(root.name)
         }
         summary.spanCount = pieces.count
         summary.errorCount = errors
@@ -108,7 +108,7 @@ struct TraceAssembler {
         let summary = TraceSummary(
             traceID: head.traceID, startTime: head.startTime, endTime: head.endTime, spanCount: 1,
             errorCount: head.isError ? 1 : 0, byteCount: bytes.count, rootService: serviceName(unit, units: units),
-            rootName: scrubbedName(SpanFields(bytes).name), hasRoot: head.isRoot)
+            rootName: scrubbers.name(SpanFields(bytes).name), hasRoot: head.isRoot)
         return KeptTrace(
             partition: partition, summary: summary, decision: decision,
             payload: payload([Piece(unit: unit, bytes: bytes, isRoot: head.isRoot)], units: units, annotation),
@@ -128,7 +128,7 @@ struct TraceAssembler {
             let position = state.rootRun == RunPool.none ? run.position : state.rootPosition
             if let address = arena.address(chunk: run.chunk, offset: position) {
                 let length = Int(address.loadUnaligned(as: UInt32.self))
-                name = scrubbedName(SpanFields(UnsafeRawBufferPointer(start: address + 4, count: length)).name)
+                name = scrubbers.name(SpanFields(UnsafeRawBufferPointer(start: address + 4, count: length)).name)
             }
         }
         return TraceSummary(
@@ -187,7 +187,7 @@ struct TraceAssembler {
             append(piece.bytes, isRoot: piece.isRoot, annotation, to: &writer)
             return
         }
-        let scrubbed = scrub(piece.bytes, as: .span)
+        let scrubbed = scrubbers.scrub(piece.bytes, as: .span)
         // A span without any field is none: it would be stored as one with the trace id zero.
         if scrubbed.isEmpty { return }
         scrubbed.withUnsafeBytes { append($0, isRoot: piece.isRoot, annotation, to: &writer) }
@@ -206,45 +206,16 @@ struct TraceAssembler {
 
     private mutating func scrubbedResource(_ unit: UInt32, units: borrowing UnitTable) -> [UInt8] {
         if let cached = scrubbedResources[unit] { return cached }
-        let scrubbed = scrub(units.resource(unit), as: .resource)
+        let scrubbed = scrubbers.scrub(units.resource(unit), as: .resource)
         scrubbedResources[unit] = scrubbed
         return scrubbed
     }
 
     private mutating func scrubbedScope(_ unit: UInt32, units: borrowing UnitTable) -> [UInt8] {
         if let cached = scrubbedScopes[unit] { return cached }
-        let scrubbed = scrub(units.scope(unit), as: .scope)
+        let scrubbed = scrubbers.scrub(units.scope(unit), as: .scope)
         scrubbedScopes[unit] = scrubbed
         return scrubbed
-    }
-
-    private enum MessageKind { case span, resource, scope }
-
-    /// Applies all scrubbers in order. The scanner has accepted the bytes, so a scrubber that cannot read them is a defect
-    /// of the scrubber: what it could not scrub is left out, since nothing unscrubbed may leave.
-    private func scrub(_ message: UnsafeRawBufferPointer, as kind: MessageKind) -> [UInt8] {
-        var bytes = Array(message)
-        for scrubber in scrubbers {
-            var output: [UInt8] = []
-            output.reserveCapacity(bytes.count + 16)
-            do {
-                try bytes.withUnsafeBytes { buffer in
-                    switch kind {
-                    case .span: try scrubber.scrubSpan(buffer, into: &output)
-                    case .resource: try scrubber.scrubResource(buffer, into: &output)
-                    case .scope: try scrubber.scrubScope(buffer, into: &output)
-                    }
-                }
-            } catch {
-                return []
-            }
-            bytes = output
-        }
-        return bytes
-    }
-
-    private func scrubbedName(_ name: UnsafeRawBufferPointer) -> String {
-        scrubbers.reduce(String(decoding: name, as: UTF8.self)) { $1.scrubName($0) }
     }
 
     private static let serviceNameKey = Array("service.name".utf8)

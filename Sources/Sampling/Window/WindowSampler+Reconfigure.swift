@@ -19,6 +19,7 @@ extension WindowSampler {
             hasOtherTicks || window.settle != self.settings.settle || window.idle != self.settings.idle
         self.settings = window
         if context.policyVersion != policyVersion { replacePolicies(PolicyParser.make(settings)) }
+        policies.use(ScrubberChain(context.scrubbers))
         policyVersion = context.policyVersion
         if hasOtherTicks {
             wheel = DeadlineWheel(span: window.max / window.tick)

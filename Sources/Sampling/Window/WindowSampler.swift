@@ -56,6 +56,7 @@ public final class WindowSampler: Sampler {
         memory = DecisionMemory(horizon: settings.decisionHorizon)
         wheel = DeadlineWheel(span: settings.max / settings.tick)
         openSpansView.sampler = self
+        self.policies.use(ScrubberChain(context.scrubbers))
     }
 
     // MARK: - Spans in
