@@ -163,11 +163,12 @@ struct SchemaTests {
         let python = Project.root.appendingPathComponent(".venv-test/bin/python")
         let script = """
             import json, sys
+            text = sys.stdin.read()  # all of it, also where it is not used: whoever writes would get SIGPIPE
             try:
                 import jsonschema
             except ImportError:
                 print("no jsonschema"); sys.exit(0)
-            data = json.load(sys.stdin)
+            data = json.loads(text)
             jsonschema.Draft202012Validator.check_schema(data["schema"])
             validator = jsonschema.Draft202012Validator(data["schema"])
             wrong = [d for d in data["documents"] if validator.is_valid(d["document"]) != d["valid"]]

@@ -65,12 +65,12 @@ private func shippedFile() throws -> String {
             scrub.yaml:3:30: rules[1].key: key belongs to action hash, not to mask
             scrub.yaml:3:55: rules[1].values[1]: missing ) (character 1 of the pattern)
             scrub.yaml:4:5: rules[2].key: a rule that hashes needs a key
-            scrub.yaml:4:41: rules[2].lenght: unknown key "lenght", expected name, action, keys, values, detect, where or key; did you mean "length"?
+            scrub.yaml:4:41: rules[2].lenght: unknown key "lenght", expected name, action, keys, key_patterns, values, detect, where, except, except_patterns or key; did you mean "length"?
             scrub.yaml:5:5: rules[3].name: name is missing
             scrub.yaml:5:34: rules[3].detect[0]: unknown name "card_numbr", expected card_number, email, jwt, ipv4 or authorization; did you mean "card_number"?
             scrub.yaml:5:62: rules[3].where[0]: unknown name "spam", expected span, event, link, resource, scope, name or status; did you mean "span"?
             scrub.yaml:5:77: rules[3].length: expected a whole number
-            scrub.yaml:6:5: rules[4]: selects nothing; expected keys, values or detect
+            scrub.yaml:6:5: rules[4]: selects nothing; expected keys, key_patterns, values or detect
             scrub.yaml:7:50: rules[5].where: keys select attributes, and a name or status has none; leave keys out to search its text
             scrub.yaml:8:42: rules[6].keys[1]: expected a text
             scrub.yaml:8:48: rules[6].keep_last: keep_last belongs to action mask, not to delete

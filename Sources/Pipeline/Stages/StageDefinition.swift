@@ -188,6 +188,8 @@ public enum DeclaredForm: String, Sendable, CaseIterable {
     case step
     /// A list of scrub rules, or the file that has it.
     case scrubRules = "scrub_rules"
+    /// What a rule compares with: a text, a number, a truth value or nothing, or a list of these.
+    case constant
 }
 
 /// How a text must look, and how people and editors are told so.

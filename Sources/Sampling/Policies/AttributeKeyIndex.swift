@@ -9,7 +9,7 @@ struct AttributeKeyIndex {
     /// Keys of length `n` are `keys[starts[n]..<starts[n + 1]]`; longer ones are under 64.
     private let starts: [Int]
     /// Bit `n`: some key has length `n` (63: 63 bytes or more).
-    private let lengths: UInt64
+    let lengths: UInt64
 
     init(_ keys: some Sequence<[UInt8]>) {
         let sorted = keys.sorted {

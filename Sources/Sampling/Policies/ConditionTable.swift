@@ -129,7 +129,9 @@ final class ConditionTable {
         var reader = WireReader(base: base.assumingMemoryBound(to: UInt8.self), range: span.attributes)
         let wanted = AttributeLookup.Message.span.rawValue << 3 | WireType.length
         do {
-            while !reader.isAtEnd {
+            while true {
+                reader.skipAttributes(withoutKeyLengths: keys.lengths)
+                if reader.isAtEnd { return }
                 let start = reader.position
                 let tag = try reader.tag()
                 guard tag == wanted else {

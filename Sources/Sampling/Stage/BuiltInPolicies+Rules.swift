@@ -32,7 +32,7 @@ extension BuiltInPolicies {
         StageOption("Field", .string, summary: "attribute or built-in field; root.X for the root span's"),
         StageOption("Fields", .list(.string), summary: "the first of these that a span has"),
         StageOption("Operator", .string, required: true, summary: RefineryRuleParser.operators.joined(separator: " ")),
-        StageOption("Value", .list(.string), summary: "what to compare with; a list for in and not-in"),
+        StageOption("Value", .form(.constant), summary: "what to compare with; a list for in and not-in"),
         StageOption(
             "Datatype", .enumeration(["string", "int", "float", "bool"]),
             summary: "both values are converted to it; without it values of different types are never equal"),

@@ -81,7 +81,8 @@ enum PolicyParser {
         for option in options {
             guard let value = map[option.name] else { continue }
             switch option.type {
-            case .form: checkSubpolicy(value, key: option.name, of: type, above, &diagnostics)
+            case .form(.policy), .form(.subpolicy):
+                checkSubpolicy(value, key: option.name, of: type, above, &diagnostics)
             case .list(.form): checkSubpolicies(value, key: option.name, of: type, above, &diagnostics)
             case .object(let nested): checkSubpolicies(in: value, nested, of: option.name, above, &diagnostics)
             case .list(.object(let nested)):
@@ -238,7 +239,7 @@ enum PolicyParser {
     private static func subpolicies(in map: ConfigValue, _ options: [StageOption]) -> [ConfigValue] {
         options.flatMap { option -> [ConfigValue] in
             switch option.type {
-            case .form: [map[option.name]].compactMap { $0 }
+            case .form(.policy), .form(.subpolicy): [map[option.name]].compactMap { $0 }
             case .list(.form): map[option.name]?.elements ?? []
             case .list(.object(let nested)):
                 (map[option.name]?.elements ?? []).flatMap { subpolicies(in: $0, nested) }

@@ -119,6 +119,7 @@ public struct PipelineReference {
         case .map: "map"
         case .text(let text): cell(text.expectation)
         case .form(.step): "step"
+        case .form(.constant): "text, number, truth value or nothing, or a list"
         case .form(.scrubRules): "file, or list of rules"
         case .form: "policy"
         case .any: "any"

@@ -46,7 +46,7 @@ struct OptionSamples {
                     ConfigEntry(key: "client.id", keyLocation: place, value: value(element, at: path + ".client.id"))
                 ]), at: place)
         case .form(.step): return scalar("flush")
-        case .form(.scrubRules): return scalar("x")
+        case .form(.scrubRules), .form(.constant): return scalar("x")
         case .form: return Self.policy([("name", "inner"), ("type", "trace_flags")])
         }
     }
