@@ -42,10 +42,10 @@ now() { date +%s.%N; }
 fsync() {
     local runs="${BENCH_RUNS:-3}" spans
     cc -O2 -shared -fPIC -o "$work/no_fsync.so" Benchmarks/no_fsync.c
-    # Written over 40 s, so that windows of some seconds close while the topic is read and kept traces reach the disk.
+    # Written over 30 s, so that windows of some seconds close while the topic is read and kept traces reach the disk.
     spans="${BENCH_SPANS:-4000000}"
-    echo "writing $spans spans in 40 s" >&2
-    spans="$("$bench" produce "127.0.0.1:$port" bench "$spans" "$((spans / 40))")"
+    echo "writing $spans spans in 30 s" >&2
+    spans="$("$bench" produce "127.0.0.1:$port" bench "$spans" "$((spans / 30))")"
     for ((run = 1; run <= runs; run++)); do
         for mode in on off; do
             pipeline "$mode-$run" "{ max: 5s, settle: 1s, idle: 2s, max_bytes: 2GiB }"
