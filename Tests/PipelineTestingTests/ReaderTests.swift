@@ -1,11 +1,25 @@
 import Foundation
 import Pipeline
 import PipelineTesting
+import Tailrace
 import Testing
 
 @Suite("The tests of a pipeline file, as they are read")
 struct ReaderTests {
     init() throws { try Project.enter() }
+
+    @Test(
+        "a misspelt kind is one mistake, whatever the tests expect of the stage",
+        arguments: ["kafka", "remote_sampling", "validate", "scrub", "tail_sampler", "indexer", "segments"])
+    func misspeltKind(kind: String) throws {
+        let text = try Project.text("pipelines/quickstart.yaml")
+        let changed = text.replacingOccurrences(
+            of: "kind: \(kind)\\b", with: "kind: \(kind)x", options: .regularExpression)
+        #expect(changed != text)
+        let (_, diagnostics) = PipelinePlan.load(text: changed, registry: .builtIn, environment: [:])
+        let errors = diagnostics.all.filter { $0.severity == .error }.map(\.message)
+        #expect(errors.count == 1 && errors[0].contains("unknown kind \"\(kind)x\""), "\(errors)")
+    }
 
     @Test("an unknown key or step gives the nearest right name, with its place")
     func suggestions() {

@@ -9,20 +9,21 @@ struct BatchRewriter {
 
     /// An OTLP request of the selected spans, in their order, scrubbed by the scrubbers one after the other.
     func request(_ batch: SpanBatch, _ selection: [UInt32], scrubbers: [any SpanScrubber]) -> [UInt8] {
+        let chain = ScrubberChain(scrubbers)
         var writer = ProtobufWriter(reservingCapacity: batch.record.count + 64)
         var index = 0
         while index < selection.count {
             let unit = batch.heads[Int(selection[index])].unit
             let parts = batch.units[Int(unit)]
             writer.messageField(1) { writer in
-                writer.bytesField(1, Self.scrub(batch.bytes(parts.resource), .resource, scrubbers))
+                writer.bytesField(1, chain.scrub(batch.bytes(parts.resource), as: .resource))
                 writer.messageField(2) { writer in
                     if !parts.scope.isEmpty {
-                        writer.bytesField(1, Self.scrub(batch.bytes(parts.scope), .scope, scrubbers))
+                        writer.bytesField(1, chain.scrub(batch.bytes(parts.scope), as: .scope))
                     }
                     while index < selection.count, batch.heads[Int(selection[index])].unit == unit {
                         let span = batch.bytes(batch.heads[Int(selection[index])].message)
-                        writer.bytesField(2, Self.scrub(span, .span, scrubbers))
+                        writer.bytesField(2, chain.scrub(span, as: .span))
                         index += 1
                     }
                     if !parts.scopeSchemaURL.isEmpty { writer.bytesField(3, batch.bytes(parts.scopeSchemaURL)) }
@@ -46,30 +47,5 @@ struct BatchRewriter {
             return nil
         }
         return rewritten
-    }
-
-    enum MessageKind { case span, resource, scope }
-
-    private static func scrub(
-        _ message: UnsafeRawBufferPointer, _ kind: MessageKind, _ scrubbers: [any SpanScrubber]
-    ) -> [UInt8] {
-        var bytes = Array(message)
-        for scrubber in scrubbers {
-            var output: [UInt8] = []
-            do {
-                try bytes.withUnsafeBytes { buffer in
-                    switch kind {
-                    case .span: try scrubber.scrubSpan(buffer, into: &output)
-                    case .resource: try scrubber.scrubResource(buffer, into: &output)
-                    case .scope: try scrubber.scrubScope(buffer, into: &output)
-                    }
-                }
-            } catch {
-                // What cannot be scrubbed must not leave.
-                return []
-            }
-            bytes = output
-        }
-        return bytes
     }
 }

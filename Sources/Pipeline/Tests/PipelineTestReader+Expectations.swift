@@ -48,6 +48,8 @@ extension PipelineTestReader {
     }
 
     private mutating func hasOneSampler(_ sampler: String?, at location: SourceLocation) -> Bool {
+        // A stage of unknown kind has been reported, and may be the one that is meant.
+        if stages.contains(where: { $0.role == nil }) { return true }
         let samplers = stages.filter { $0.role == .sampler }.map(\.name)
         if let sampler {
             guard samplers.contains(sampler) else {
@@ -118,7 +120,8 @@ extension PipelineTestReader {
             return TraceFate(rawValue: entry.key).flatMap { fate in range(entry).map { .count(fate, $0) } }
         case "outputs":
             let names = text.map { [$0] } ?? entry.value.elements.compactMap(\.scalar)
-            let sinks = stages.filter { $0.role == .sink }.map(\.name) + [OverallExpectation.deadLetters]
+            let sinks =
+                stages.filter { $0.role == .sink || $0.role == nil }.map(\.name) + [OverallExpectation.deadLetters]
             for name in names where !sinks.contains(name) {
                 let suggestion = Wording.suggestion(for: name, among: sinks)
                 error(

@@ -1,5 +1,6 @@
 import CXXHash
 import OTLP
+import Pipeline
 
 /// Computes the key of a trace from its root span (or its first span while no root came), in place on the bytes.
 final class TraceKeys {

@@ -2,9 +2,10 @@ import Estimation
 import OTLP
 import Query
 
-/// The JSON of `GET /v1/stats`; docs/statistics.md describes it.
-enum StatisticsJSON {
-    private static let percentileNames = TrafficEstimate.percentiles.map { "p\(Int(($0 * 100).rounded()))" }
+/// The JSON of `GET /v1/stats`, and of `decide --summary`; docs/statistics.md describes it.
+package enum StatisticsJSON {
+    /// `p50` and so on, in the order of `TrafficEstimate.percentiles`.
+    package static let percentileNames = TrafficEstimate.percentiles.map { "p\(Int(($0 * 100).rounded()))" }
 
     static func answer(_ statistics: TrafficStatistics, _ query: TrafficQuery) -> [UInt8] {
         var json = JSONWriter(reservingCapacity: 1024 * (1 + statistics.groups.count))
@@ -38,7 +39,8 @@ enum StatisticsJSON {
         return json.bytes
     }
 
-    private static func write(_ row: TrafficRow, _ json: inout JSONWriter) {
+    /// One group, or the whole.
+    package static func write(_ row: TrafficRow, _ json: inout JSONWriter) {
         json.object { json in
             for (key, name) in [("service", row.service), ("operation", row.operation)] {
                 json.key(key)

@@ -2,6 +2,7 @@ import Estimation
 import OTLP
 import Pipeline
 import Query
+import Server
 
 /// What kept traces say of all traffic, beside the exact figures: the table and the JSON of `decide --summary`.
 struct TrafficSummary {
@@ -10,7 +11,6 @@ struct TrafficSummary {
     /// Dropped traces that no policy could have kept: estimates do not stand for them.
     private var neverKept = 0
 
-    private static let percentileNames = TrafficEstimate.percentiles.map { "p\(Int(($0 * 100).rounded()))" }
     /// Percentiles of the table: p50, p95, p99. The JSON has all.
     private static let shownPercentiles = [0, 2, 3]
     private static let rowLimit = 30
@@ -33,7 +33,7 @@ struct TrafficSummary {
     var text: String {
         var rows = [
             ["", "kept", "traces", "estimated", "errors", "estimated"]
-                + Self.shownPercentiles.flatMap { [Self.percentileNames[$0], "estimated"] }
+                + Self.shownPercentiles.flatMap { [StatisticsJSON.percentileNames[$0], "estimated"] }
         ]
         rows += total.rows.map { Self.cells($0, name: "(all)") }
         let groups = groups.grouping == .all ? [] : groups.rows
@@ -95,79 +95,14 @@ struct TrafficSummary {
             if groups.grouping == .all { json.null() } else { json.string(groups.grouping.rawValue) }
             json.member("neverKept", neverKept)
             json.key("total")
-            if let row = total.rows.first { Self.write(row, &json) } else { json.null() }
+            if let row = total.rows.first { StatisticsJSON.write(row, &json) } else { json.null() }
             json.key("groups")
             json.array { json in
                 if groups.grouping == .all { return }
-                for row in groups.rows { Self.write(row, &json) }
+                for row in groups.rows { StatisticsJSON.write(row, &json) }
             }
         }
         json.endLine()
         return json.bytes
-    }
-
-    private static func write(_ row: TrafficRow, _ json: inout JSONWriter) {
-        json.object { json in
-            for (key, name) in [("service", row.service), ("operation", row.operation)] {
-                json.key(key)
-                if let name { json.string(name) } else { json.null() }
-            }
-            json.key("sample")
-            json.object {
-                $0.member("traces", row.estimate.sampleCount)
-                $0.member("errorTraces", row.estimate.sampleErrorCount)
-            }
-            json.key("estimate")
-            write(row.estimate, &json)
-            json.key("exact")
-            if let exact = row.exact { write(exact, &json) } else { json.null() }
-        }
-    }
-
-    private static func write(_ estimate: TrafficEstimate, _ json: inout JSONWriter) {
-        json.object { json in
-            for (key, value) in [
-                ("traces", estimate.traces), ("errorTraces", estimate.errorTraces), ("spans", estimate.spans),
-                ("errorRate", estimate.errorRate),
-            ] as [(String, Estimate?)] {
-                json.key(key)
-                write(value, scale: 1, &json)
-            }
-            json.key("durationMs")
-            json.object { json in
-                for (name, duration) in zip(percentileNames, estimate.durations) {
-                    json.key(name)
-                    write(duration, scale: 1e-6, &json)
-                }
-            }
-        }
-    }
-
-    private static func write(_ exact: TrafficCount, _ json: inout JSONWriter) {
-        json.object { json in
-            json.member("traces", exact.traces)
-            json.member("errorTraces", exact.errorTraces)
-            json.member("spans", exact.spans)
-            json.key("errorRate")
-            if let rate = exact.errorRate { json.double(rate) } else { json.null() }
-            json.key("durationMs")
-            json.object { json in
-                for (name, duration) in zip(percentileNames, exact.durations) {
-                    json.key(name)
-                    if let duration { json.double(duration * 1e-6) } else { json.null() }
-                }
-            }
-        }
-    }
-
-    /// JSON has no infinity: an end that the sample says nothing of is null.
-    private static func write(_ estimate: Estimate?, scale: Double, _ json: inout JSONWriter) {
-        guard let estimate else { return json.null() }
-        json.object { json in
-            json.member("value", estimate.value * scale)
-            json.member("lower", estimate.lower * scale)
-            json.key("upper")
-            if estimate.upper.isFinite { json.double(estimate.upper * scale) } else { json.null() }
-        }
     }
 }
