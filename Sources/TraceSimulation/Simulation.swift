@@ -140,6 +140,7 @@ package final class Simulation {
         }
         let timestamp = record.timestamp ?? plan.wall(at: scheduler.now)
         let offset = log.append(record, timestamp: timestamp)
+        note("produced: \(partition)@\(offset), spans \(record.spans)")
         for (position, span) in record.spans.enumerated() {
             workload.produced(span, in: partition, at: offset, index: position, streamTime: timestamp)
             if !plan.isRepartitioned { workload.place(span, in: partition, at: offset, index: position) }
@@ -160,6 +161,7 @@ package final class Simulation {
     }
 
     private func change(_ log: PartitionLog, _ fault: Fault) {
+        defer { note("\(log.partition) has \(log.start) to \(log.end) now") }
         switch fault.kind {
         case .retention: log.remove(fault.steps)
         case .deepRetention:

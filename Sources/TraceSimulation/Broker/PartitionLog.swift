@@ -78,9 +78,10 @@ final class PartitionLog {
 
     /// The topic is deleted, with the group's offsets, and made anew.
     ///
-    /// - Returns: what is gone.
+    /// - Returns: what is gone, with what retention had removed before: an offset of the log that is no more names none of
+    ///   these records to anybody.
     func recreate() -> [Record] {
-        let gone = Array(records[firstIndex(from: start)...])
+        let gone = records
         records = []
         start = 0
         end = 0

@@ -100,7 +100,19 @@ extension Oracle {
             acknowledgedManifests = acknowledgedManifests.filter { $0.manifest != key }
         }
         underWay = [:]
+        let before = newestManifests
         storeChanged()
+        for (partition, key) in newestManifests where before[partition] != key { countsAgain(partition, key) }
+    }
+
+    /// An older entry counts again. Where it speaks of the log before a cut that a later owner had noticed, and the log has
+    /// been filled again since, the next owner takes the records that are there for those it has done.
+    private func countsAgain(_ partition: PartitionID, _ key: StoreImage.ManifestKey) {
+        guard let log = world.log(partition), let end = endAfterCut[partition], log.end > end,
+            let high = newest[partition]?.high, high > end, let known = sealedAt[key],
+            let noticed = cutNoticedAt[partition], known <= noticed
+        else { return }
+        cutUnnoticed(partition)
     }
 
     func repaired() {
@@ -116,7 +128,6 @@ extension Oracle {
         for copy in world.workload.spans where isSettled(copy) { settledBefore.insert(copy.number) }
         // The log's offsets were told by what the store said before one of its files was damaged.
         settledBefore.formUnion(settledBeforeDamage)
-        for (partition, entry) in newest { lostLows[partition] = max(lostLows[partition] ?? .min, entry.low) }
         if !settledBefore.isEmpty { world.reach(.storeLost) }
         lostStores += 1
         forgetEverything()
@@ -128,6 +139,8 @@ extension Oracle {
     /// Offsets of a log mean other records from now on.
     func logWasCut(_ partition: PartitionID) {
         cutAt[partition] = world.scheduler.now
+        endAfterCut[partition] = world.log(partition)?.end
+        cutNoticedAt[partition] = nil
         settledBelow[partition] = nil
         acknowledgedLow[partition] = nil
     }
@@ -136,6 +149,8 @@ extension Oracle {
     func knowsOffsetsBehindEnd(_ log: PartitionLog) -> Bool {
         let partition = log.partition
         if newest[partition]?.high ?? .min > log.end || acknowledgedHigh[partition] ?? .min > log.end { return true }
+        // Where the store says nothing of a partition, its next owner goes on at the group's offset.
+        if newest[partition] == nil, log.committed ?? .min > log.end { return true }
         if underWay.values.contains(where: {
             $0.group.tasks.contains {
                 $0.entry.partition == partition
@@ -177,6 +192,7 @@ extension Oracle {
     /// A worker gave up what it knew of a log's offsets.
     func restartedLog(_ partition: PartitionID, _ core: WorkerCore, by process: SimulatedProcess) {
         world.reach(.logRestarted)
+        cutNoticedAt[partition] = world.scheduler.now
         restarts[partition, default: 0] += 1
         acknowledgedLow[partition] = nil
         settledBelow[partition] = nil

@@ -143,11 +143,22 @@ extension Oracle {
         }
     }
 
+    /// The watermarks that are published, to be asked when a commit is sent: what the store holds when it arrives says nothing
+    /// of it. A file may have been damaged meanwhile, the store may be lost, or the log may have begun again.
+    func publishedLows(_ partitions: some Sequence<PartitionID>) -> [PartitionID: Int64] {
+        var lows: [PartitionID: Int64] = [:]
+        for partition in partitions {
+            lows[partition] = max(newest[partition]?.low ?? .min, acknowledgedLow[partition] ?? .min)
+        }
+        return lows
+    }
+
     /// I3: the log's committed offset is never ahead of the manifest.
-    func committed(_ offsets: [PartitionID: CommittedOffset]) {
+    ///
+    /// - Parameter published: the watermarks when the commit was sent.
+    func committed(_ offsets: [PartitionID: CommittedOffset], published: [PartitionID: Int64]) {
         for (partition, offset) in offsets.sorted(by: { $0.key < $1.key }) {
-            let low = max(
-                newest[partition]?.low ?? .min, acknowledgedLow[partition] ?? .min, lostLows[partition] ?? .min)
+            let low = published[partition] ?? .min
             if offset.offset > low {
                 violated(
                     .watermark, "\(offset.offset) of \(partition) was committed, its manifest's watermark is \(low)")

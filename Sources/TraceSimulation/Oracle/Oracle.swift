@@ -27,6 +27,8 @@ final class Oracle {
     var settledBelow: [PartitionID: Int64] = [:]
     /// Groups by the manifest that made them visible.
     private var groups: [StoreImage.ManifestKey: CommitGroup] = [:]
+    /// When what a manifest says was known, microseconds.
+    var sealedAt: [StoreImage.ManifestKey: Int64] = [:]
     /// Groups at the writers, by chain.
     var underWay: [String: (group: CommitGroup, since: Int64)] = [:]
     var acknowledgedManifests: Set<StoreImage.AcceptedKey> = []
@@ -44,10 +46,12 @@ final class Oracle {
     var settledBefore: Set<Int> = []
     /// A store was lost: what was decided before is not known any more.
     var lostStores = 0
-    /// The watermarks that were in lost stores: commits of them may still be on their way.
-    var lostLows: [PartitionID: Int64] = [:]
     /// When each log was cut last.
     var cutAt: [PartitionID: Int64] = [:]
+    /// Where each log ended when it had been cut; at its last cut.
+    var endAfterCut: [PartitionID: Int64] = [:]
+    /// When an owner noticed last that its log was cut.
+    var cutNoticedAt: [PartitionID: Int64] = [:]
     /// How often what was known of a log's offsets was given up.
     var restarts: [PartitionID: Int] = [:]
     /// Logs that were cut and filled again before anybody looked: nobody can tell.
@@ -87,7 +91,10 @@ final class Oracle {
             if let old = before[key], old != image.manifests[key] {
                 violated(.fencing, "manifest \(key.chain)/\(key.sequence) was there and is another one now")
             }
-            if let group = underWay[key.chain]?.group { groups[key] = group }
+            if let (group, since) = underWay[key.chain] {
+                groups[key] = group
+                sealedAt[key] = since
+            }
             if image.manifests[key]?.segments.contains(where: { collectedSegments.contains($0.path) }) == true {
                 namesCollected.insert(key)
             }
@@ -241,6 +248,7 @@ final class Oracle {
         newestManifests = [:]
         settledBelow = [:]
         groups = [:]
+        sealedAt = [:]
         underWay = [:]
         acknowledgedManifests = []
         acknowledgedLow = [:]

@@ -21,6 +21,8 @@ final class SimulatedConsumer {
     private var isBusy = false
     private(set) var hasLeft = false
     private var isRejoining = false
+    /// It gave something up and has not told the broker yet, which it does not reach.
+    private var owesJoin = false
 
     init(
         process: SimulatedProcess, store: ObservedStore, broker: SimulatedBroker, settings: PartitionTask.Settings,
@@ -71,12 +73,13 @@ final class SimulatedConsumer {
                 revoke(owned.sorted(), lost: false) { [self] in join(keeping: []) }
             }
         case .assignment(let generation, let share): take(share, generation)
-        case .fine: fetch()
+        case .fine: if owesJoin { join(keeping: owned) } else { fetch() }
         }
     }
 
     private func join(keeping: Set<PartitionID>) {
-        guard world.isReachable(process.place) else { return }
+        owesJoin = !world.isReachable(process.place)
+        if owesJoin { return }
         member = broker.join(member, owned: keeping, now: now)
     }
 
@@ -163,6 +166,9 @@ final class SimulatedConsumer {
                     routes[partition] = least
                     let log = broker.logs[partition]
                     let start = restored.startOffset ?? log?.committed ?? log?.start ?? 0
+                    world.note(
+                        "\(process.name) reads \(partition) from \(start), known up to "
+                            + "\(restored.entry.map { String($0.high) } ?? "nothing")")
                     world.oracle.starts(partition, at: start, restored, by: process)
                     process.threads[least].assign(
                         partition, restored, taskPlan, settings, startOffset: restored.entry?.low ?? 0)
@@ -248,6 +254,7 @@ final class SimulatedConsumer {
     /// As `KafkaSource` with `on_data_loss: continue`: reports, and goes on at the start of the log.
     private func outOfRange(_ partition: PartitionID, _ offset: Int64, _ start: Int64, _ end: Int64) {
         var isReported = false
+        world.note("\(process.name) wants \(partition)@\(offset), the log has \(start) to \(end)")
         for step in LogGap(position: offset, log: start..<end, continues: true).steps {
             switch step {
             case .report(let from, let to, _):
@@ -278,13 +285,14 @@ final class SimulatedConsumer {
         if offsets.isEmpty { return }
         world.oracle.commits(offsets, by: process)
         guard process.perform(.commit, { process.take(.commit, "") }) == nil || process.isAlive else { return }
+        let published = world.oracle.publishedLows(offsets.keys)
         // On its way to the broker: with the generation of now, and what the worker does next does not wait for it.
         let (member, generation) = (member, generation)
         world.scheduler.after(world.random.pick(0...20_000)) { [world, broker, place = process.place] in
             guard world.isReachable(place), broker.commit(member, generation: generation, offsets) else {
                 return world.reach(.commitRefused)
             }
-            world.oracle.committed(offsets)
+            world.oracle.committed(offsets, published: published)
         }
     }
 
@@ -293,6 +301,9 @@ final class SimulatedConsumer {
         guard process.perform(.commit, { process.take(.commit, "") }) == nil || process.isAlive,
             world.isReachable(process.place)
         else { return }
-        if broker.commit(member, generation: generation, offsets) { world.oracle.committed(offsets) }
+        let published = world.oracle.publishedLows(offsets.keys)
+        if broker.commit(member, generation: generation, offsets) {
+            world.oracle.committed(offsets, published: published)
+        }
     }
 }

@@ -329,6 +329,7 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
     func dataLoss(_ partition: PartitionID, from: Int64, to: Int64, explanation: String) {
         world.reach(.cutNoticed)
         world.note("\(name): data loss detected: \(partition) offsets \(from) to \(to): \(explanation)")
+        world.oracle.cutNoticedAt[partition] = world.scheduler.now
         world.oracle.reportedLoss(partition, from: from, to: to)
     }
 
