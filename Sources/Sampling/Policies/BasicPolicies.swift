@@ -10,17 +10,17 @@ public final class AlwaysSamplePolicy: SamplingPolicy {
 }
 
 /// `status_code`: keeps traces in which some span has one of the status codes.
-public final class StatusCodePolicy: SamplingPolicy {
+public final class StatusCodePolicy: DirectPolicy {
     public let name: String
-    private let wanted: UInt8
+    let directVote: DirectVote
 
     public init(name: String, statusCodes: Set<StatusCode>) {
         self.name = name
-        wanted = statusCodes.reduce(0) { $0 | 1 << $1.rawValue }
+        directVote = .status(statusCodes.reduce(0) { $0 | 1 << $1.rawValue })
     }
 
     public func vote(on trace: TraceEvidence, matched: ConditionBits) -> SamplingVote {
-        trace.statusSeen & wanted != 0 ? .keep(probability: 1) : .pass(probability: 0)
+        directVote.vote(on: trace, matched: matched)
     }
 }
 
@@ -28,61 +28,54 @@ public final class StatusCodePolicy: SamplingPolicy {
 ///
 /// As in the Collector the duration is truncated to whole milliseconds and the lower bound is exclusive, the upper inclusive;
 /// unlike there the upper bound is tested on the whole trace, not on a prefix of its spans.
-public final class LatencyPolicy: SamplingPolicy {
+public final class LatencyPolicy: DirectPolicy {
     public let name: String
-    private let threshold: UInt64
-    private let upperThreshold: UInt64
+    let directVote: DirectVote
 
     /// - Parameters:
     ///   - threshold: milliseconds.
     ///   - upperThreshold: milliseconds; 0 means none.
     public init(name: String, threshold: UInt64, upperThreshold: UInt64) {
         self.name = name
-        self.threshold = threshold
-        self.upperThreshold = upperThreshold
+        directVote = .latency(threshold: threshold, upperThreshold: upperThreshold)
     }
 
     public func vote(on trace: TraceEvidence, matched: ConditionBits) -> SamplingVote {
-        let milliseconds = trace.duration / 1_000_000
-        let isSlow = milliseconds > threshold && (upperThreshold == 0 || milliseconds <= upperThreshold)
-        return isSlow ? .keep(probability: 1) : .pass(probability: 0)
+        directVote.vote(on: trace, matched: matched)
     }
 }
 
 /// `span_count`: keeps traces with at least and at most so many spans, duplicates included.
-public final class SpanCountPolicy: SamplingPolicy {
+public final class SpanCountPolicy: DirectPolicy {
     public let name: String
-    private let minimum: UInt32
-    private let maximum: UInt32
+    let directVote: DirectVote
 
     /// - Parameter maximum: inclusive; 0 means none.
     public init(name: String, minimum: UInt32, maximum: UInt32) {
         self.name = name
-        self.minimum = minimum
-        self.maximum = maximum
+        directVote = .spanCount(minimum: minimum, maximum: maximum)
     }
 
     public func vote(on trace: TraceEvidence, matched: ConditionBits) -> SamplingVote {
-        let isWithin = trace.spanCount >= minimum && (maximum == 0 || trace.spanCount <= maximum)
-        return isWithin ? .keep(probability: 1) : .pass(probability: 0)
+        directVote.vote(on: trace, matched: matched)
     }
 }
 
 /// Keeps traces in which some span meets a condition, or (inverted) in which none does: what the Collector's
 /// `string_attribute`, `numeric_attribute`, `boolean_attribute`, `trace_state`, `trace_flags` and `ottl_condition` have in
 /// common.
-public final class AnySpanPolicy: SamplingPolicy {
+public final class AnySpanPolicy: DirectPolicy {
     public let name: String
     public let conditions: [any SpanCondition]
-    private let isInverted: Bool
+    let directVote: DirectVote
 
     public init(name: String, _ condition: any SpanCondition, isInverted: Bool = false) {
         self.name = name
         conditions = [condition]
-        self.isInverted = isInverted
+        directVote = .anySpan(isInverted: isInverted)
     }
 
     public func vote(on trace: TraceEvidence, matched: ConditionBits) -> SamplingVote {
-        matched[0] != isInverted ? .keep(probability: 1) : .pass(probability: 0)
+        directVote.vote(on: trace, matched: matched)
     }
 }

@@ -70,10 +70,10 @@ enum Conjunction {
         var sourceChance = 1.0
         for node in nodes {
             // Behind the first that does not keep, only what leaves no trace is asked, for the probability.
-            if failure != nil, node.policy.isCharged { continue }
+            if failure != nil, node.isCharged { continue }
             let vote = node.vote(on: trace, matched: matched)
             if vote == .drop { return .drop }
-            if let randomness = node.policy.randomness {
+            if let randomness = node.randomness {
                 if randomness == source {
                     sourceChance = min(sourceChance, vote.probability)
                 } else {

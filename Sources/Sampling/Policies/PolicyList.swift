@@ -7,9 +7,9 @@ import TraceModel
 /// Combines votes as the Collector does: drop policies are asked first, whatever their place, and one that says drop
 /// decides; else the first policy in the list that votes to keep is credited; else the trace is dropped. A policy that
 /// would have kept it but for its limit is named as the reason.
-final class PolicyList {
-    struct Verdict: Equatable {
-        var isKept: Bool
+package final class PolicyList {
+    package struct Verdict: Equatable {
+        package var isKept: Bool
         /// Index of the deciding policy among all nodes, or `DecisionRecord.noPolicy`.
         var policyIndex: UInt16
         /// That a trace like this is kept, from where it began: what samplers before let through is counted in.
@@ -41,12 +41,34 @@ final class PolicyList {
     let nodes: [PolicyNode]
     private let conditions: ConditionTable
     private let stopwatch: PolicyStopwatch
+    /// A policy in the order in which they are asked, with what its types say: worked out once, not per vote.
+    private struct Step {
+        let node: PolicyNode
+        /// Nil where the policy itself must be asked.
+        let directVote: DirectVote?
+        let firstCondition: Int
+        let counting: UnsafeMutablePointer<PolicyNodeCounters>
+        let index: UInt16
+        /// Which of `chances` its probability belongs to.
+        let group: Int
+        /// In `batchNodes`.
+        let batch: Int?
+        /// Where it says more of its votes than their probability.
+        let detailing: (any DetailingPolicy)?
+        let crediting: (any CreditingPolicy)?
+
+        /// The sub-policy that a composite kept by, else the policy itself.
+        @inline(__always)
+        var creditedIndex: UInt16 {
+            guard let crediting else { return index }
+            return UInt16(truncatingIfNeeded: crediting.credited?.index ?? Int(index))
+        }
+    }
+
     /// Drop policies first, then the others, both in the order of the list.
-    private let order: [PolicyNode]
-    /// Per policy in `order`: which of `chances` its probability belongs to.
-    private let groups: [Int]
+    private let steps: [Step]
     /// The highest probability of each source of randomness; reused from trace to trace.
-    private var chances: [Double]
+    private let chances: UnsafeMutableBufferPointer<Double>
     private let dropCount: Int
     private let observers: [(PolicyNode, any DecisionObserver)]
     private let arrivalObservers: [any ArrivalObserver]
@@ -54,8 +76,6 @@ final class PolicyList {
     private let batchNodes: [(node: PolicyNode, policy: any BatchPolicy)]
     private var notedPositions: [[Int]]
     private var batchPosition = 0
-    /// Per policy in `order`, where it says more of its votes than their probability.
-    private let detailing: [(any DetailingPolicy)?]
     /// With which a trace like the one last asked about came here.
     private(set) var lastUpstreamProbability = 1.0
     private let stopsAtFirstMatch: Bool
@@ -66,7 +86,7 @@ final class PolicyList {
     /// - Parameters:
     ///   - stopsAtFirstMatch: the Collector's `sample_on_first_match`: policies after the first that keeps are not asked.
     ///   - clock: monotonic nanoseconds, for the metric of time spent; nil measures nothing.
-    init(_ policies: [any SamplingPolicy], stopsAtFirstMatch: Bool = false, clock: (() -> UInt64)? = nil) {
+    package init(_ policies: [any SamplingPolicy], stopsAtFirstMatch: Bool = false, clock: (() -> UInt64)? = nil) {
         let stopwatch = PolicyStopwatch(clock: clock)
         let top = policies.map { PolicyNode($0) }
         var nodes: [PolicyNode] = []
@@ -80,12 +100,12 @@ final class PolicyList {
         self.stopsAtFirstMatch = stopsAtFirstMatch
         conditions = ConditionTable(nodes.flatMap(\.policy.conditions))
         let drops = top.filter { $0.policy is DropPolicy }
-        order = drops + top.filter { !($0.policy is DropPolicy) }
+        let order = drops + top.filter { !($0.policy is DropPolicy) }
         dropCount = drops.count
         // Policies that look at the same random number keep nested sets of traces: the highest probability counts. Those
         // with numbers of their own choose independently.
         var sources: [String: Int] = [:]
-        groups = order.map { node in
+        let groups = order.map { node in
             let source = node.policy.randomness ?? ""
             return sources[source]
                 ?? {
@@ -93,15 +113,27 @@ final class PolicyList {
                     return sources.count - 1
                 }()
         }
-        chances = Array(repeating: 0, count: max(1, sources.count))
+        chances = .allocate(capacity: max(1, sources.count))
+        chances.initialize(repeating: 0)
         observers = nodes.compactMap { node in (node.policy as? any DecisionObserver).map { (node, $0) } }
         arrivalObservers = nodes.compactMap { $0.policy as? any ArrivalObserver }
-        detailing = order.map { $0.policy as? any DetailingPolicy }
-        batchNodes = top.compactMap { node in (node.policy as? any BatchPolicy).map { (node, $0) } }
+        let batchNodes = top.compactMap { node in (node.policy as? any BatchPolicy).map { (node: node, policy: $0) } }
+        self.batchNodes = batchNodes
+        steps = zip(order, groups).map { node, group in
+            Step(
+                node: node, directVote: (node.policy as? any DirectPolicy)?.directVote,
+                firstCondition: node.firstCondition, counting: node.counting,
+                index: UInt16(truncatingIfNeeded: node.index), group: group,
+                batch: batchNodes.firstIndex { $0.node === node },
+                detailing: node.policy as? any DetailingPolicy, crediting: node.policy as? any CreditingPolicy)
+        }
         notedPositions = batchNodes.map { _ in [] }
     }
 
-    deinit { extra?.deallocate() }
+    deinit {
+        extra?.deallocate()
+        chances.deallocate()
+    }
 
     // MARK: - Spans
 
@@ -172,51 +204,58 @@ final class PolicyList {
     // MARK: - Decisions
 
     /// - Parameter index: the window's index of the trace.
-    func decide(_ trace: TraceEvidence, matched: UInt64, of index: UInt32) -> Verdict {
+    package func decide(_ trace: TraceEvidence, matched: UInt64, of index: UInt32) -> Verdict {
         guard conditions.extraWords > 0 else { return decide(trace, ConditionBits(low: matched)) }
         return decide(trace, ConditionBits(low: matched, high: extraWords(of: index).map { UnsafePointer($0) }))
     }
 
     private func decide(_ trace: TraceEvidence, _ matched: ConditionBits) -> Verdict {
-        stopwatch.beginDecision()
+        guard conditions.hasUpstream(matched) else { return vote(on: trace, matched) }
         var trace = trace
-        if conditions.hasUpstream(matched) { trace.upstream = UpstreamSampling(of: trace.spans) }
+        trace.upstream = UpstreamSampling(of: trace.spans)
+        return vote(on: trace, matched)
+    }
+
+    @inline(__always)
+    private func vote(on trace: TraceEvidence, _ matched: ConditionBits) -> Verdict {
+        stopwatch.beginDecision()
         lastUpstreamProbability = trace.upstream.probability
+        let isTiming = stopwatch.isTiming
+        let chances = chances
         var verdict = Verdict(
             isKept: false, policyIndex: DecisionRecord.noPolicy, probability: 0, ownProbability: 0, cause: .noneMatched)
         /// The chance that no drop policy drops a trace like this.
         var spared = 1.0
-        for group in chances.indices { chances[group] = 0 }
-        for (position, node) in order.enumerated() {
-            let vote = node.vote(on: trace, matched: matched)
-            if let batch = batchNodes.firstIndex(where: { $0.node === node }) {
-                notedPositions[batch].append(batchPosition)
-            }
+        for group in 0..<chances.count { chances[group] = 0 }
+        for position in 0..<steps.count {
+            let vote = vote(of: steps[position], on: trace, matched, isTiming: isTiming)
+            if let batch = steps[position].batch { notedPositions[batch].append(batchPosition) }
             if position < dropCount {
-                if vote == .drop { return conclude(.init(.dropPolicy, creditedIndex(node)), trace, matched) }
+                if vote == .drop { return conclude(.init(.dropPolicy, steps[position].creditedIndex), trace, matched) }
                 spared *= 1 - vote.probability
                 continue
             }
             // A policy that could have kept the trace raises its probability, whichever policy comes first.
-            chances[groups[position]] = max(chances[groups[position]], vote.probability)
-            if let policy = detailing[position], !verdict.isKept, verdict.detail.kind == .none || vote.isKeep {
+            let group = steps[position].group
+            chances[group] = max(chances[group], vote.probability)
+            if let policy = steps[position].detailing, !verdict.isKept, verdict.detail.kind == .none || vote.isKeep {
                 verdict.detail = policy.lastDetail
-                verdict.detail.policyIndex = UInt16(truncatingIfNeeded: node.index)
+                verdict.detail.policyIndex = steps[position].index
             }
             switch vote {
             case .keep:
                 if !verdict.isKept {
-                    if detailing[position] == nil { verdict.detail = DecisionDetail(.none) }
+                    if steps[position].detailing == nil { verdict.detail = DecisionDetail(.none) }
                     verdict.isKept = true
                     verdict.cause = .matched
-                    verdict.policyIndex = UInt16(truncatingIfNeeded: creditedIndex(node))
+                    verdict.policyIndex = steps[position].creditedIndex
                 }
             case .limited where !verdict.isKept && verdict.cause == .noneMatched:
                 verdict.cause = .limited
-                verdict.policyIndex = UInt16(truncatingIfNeeded: creditedIndex(node))
-            case .drop: return conclude(.init(.dropPolicy, creditedIndex(node)), trace, matched)
+                verdict.policyIndex = steps[position].creditedIndex
+            case .drop: return conclude(.init(.dropPolicy, steps[position].creditedIndex), trace, matched)
             case .pass where !verdict.isKept && verdict.cause == .noneMatched:
-                guard let credited = (node.policy as? any CreditingPolicy)?.credited else { break }
+                guard let credited = steps[position].crediting?.credited else { break }
                 verdict.cause = .sampledOut
                 verdict.policyIndex = UInt16(truncatingIfNeeded: credited.index)
             case .limited, .pass: break
@@ -224,7 +263,7 @@ final class PolicyList {
             if verdict.isKept, stopsAtFirstMatch { break }
         }
         // One source (or a certain vote) is the common case, and exact.
-        verdict.probability = chances.max() ?? 0
+        for chance in chances { verdict.probability = max(verdict.probability, chance) }
         if chances.count > 1, verdict.probability < 1 {
             verdict.probability = 1 - chances.reduce(1) { $0 * (1 - $1) }
         }
@@ -232,6 +271,20 @@ final class PolicyList {
         verdict.ownProbability = verdict.probability
         verdict.probability *= trace.upstream.probability
         return conclude(verdict, trace, matched)
+    }
+
+    /// One policy's vote, counted. A decision that is timed asks the policies themselves.
+    @inline(__always)
+    private func vote(
+        of step: borrowing Step, on trace: borrowing TraceEvidence, _ matched: ConditionBits, isTiming: Bool
+    ) -> SamplingVote {
+        guard let direct = step.directVote, !isTiming else {
+            return step.node.vote(on: copy trace, matched: matched)
+        }
+        let vote = direct.vote(on: trace, matched: matched.of(step.firstCondition))
+        step.counting.pointee.evaluated &+= 1
+        if vote.isKeep { step.counting.pointee.matched &+= 1 }
+        return vote
     }
 
     /// Where a batch is decided the verdict is not final yet.
@@ -242,9 +295,10 @@ final class PolicyList {
     private func finish(_ verdict: Verdict, _ trace: TraceEvidence, _ matched: ConditionBits) -> Verdict {
         var node = node(verdict.policyIndex)
         while let current = node {
-            current.counters.decided &+= 1
-            node = current.parent
+            current.counting.pointee.decided &+= 1
+            node = parent(of: current)
         }
+        if observers.isEmpty { return verdict }
         for (node, observer) in observers {
             observer.observe(trace, matched: matched.of(node.firstCondition), isKept: verdict.isKept)
         }
@@ -315,10 +369,7 @@ final class PolicyList {
         for (_, batch) in batchNodes where batch.name == policy { (batch as? BudgetPolicy)?.charge(seconds: seconds) }
     }
 
-    /// The sub-policy that a composite kept by, else the policy itself.
-    private func creditedIndex(_ node: PolicyNode) -> Int {
-        (node.policy as? any CreditingPolicy)?.credited?.index ?? node.index
-    }
+    private func parent(of node: PolicyNode) -> PolicyNode? { node.parentIndex.map { nodes[$0] } }
 
     private func node(_ index: UInt16) -> PolicyNode? {
         Int(index) < nodes.count ? nodes[Int(index)] : nil
@@ -327,10 +378,10 @@ final class PolicyList {
     func countKept(policyIndex: UInt16, spans: Int, bytes: Int) {
         var node = node(policyIndex)
         while let current = node {
-            current.counters.keptTraces &+= 1
-            current.counters.keptSpans &+= UInt64(spans)
-            current.counters.keptBytes &+= UInt64(bytes)
-            node = current.parent
+            current.counting.pointee.keptTraces &+= 1
+            current.counting.pointee.keptSpans &+= UInt64(spans)
+            current.counting.pointee.keptBytes &+= UInt64(bytes)
+            node = parent(of: current)
         }
     }
 
@@ -390,49 +441,6 @@ final class PolicyList {
         }
     }
 
-    // MARK: - State
-
-    private static let stateVersion: UInt64 = 1
-
-    /// What stateful policies remember, by their place in the list; empty where there are none.
-    var state: [UInt8] {
-        let stateful = nodes.filter { $0.policy is any StatefulPolicy }
-        if stateful.isEmpty { return [] }
-        var encoder = StateEncoder()
-        encoder.number(Self.stateVersion)
-        encoder.number(UInt64(stateful.count))
-        for node in stateful {
-            guard let policy = node.policy as? any StatefulPolicy else { continue }
-            var own = StateEncoder()
-            policy.encodeState(into: &own)
-            encoder.text(Self.stateKey(node))
-            encoder.blob(own.bytes)
-        }
-        return encoder.bytes
-    }
-
-    /// Takes over the state of policies that still stand where they stood, with the same type. What cannot be read is left.
-    func restore(_ bytes: [UInt8]) {
-        var decoder = StateDecoder(bytes)
-        guard decoder.number() == Self.stateVersion, let count = decoder.count(ofSize: 2) else { return }
-        var states: [String: [UInt8]] = [:]
-        for _ in 0..<count {
-            guard let key = decoder.text(), let state = decoder.blob() else { break }
-            states[key] = state
-        }
-        for node in nodes {
-            guard let policy = node.policy as? any StatefulPolicy, let state = states[Self.stateKey(node)] else {
-                continue
-            }
-            var own = StateDecoder(state)
-            policy.restoreState(from: &own)
-        }
-    }
-
-    private static func stateKey(_ node: PolicyNode) -> String {
-        ([String(describing: type(of: node.policy))] + node.path).joined(separator: "\u{0}")
-    }
-
     /// Whether some policy reads whole traces when it votes.
     var needsWholeTraces: Bool { nodes.contains { $0.policy.needsWholeTrace } }
 }
@@ -450,10 +458,9 @@ extension PolicyList.Verdict {
         budget = decision
     }
 
-    fileprivate init(_ cause: Cause, _ policyIndex: Int) {
+    fileprivate init(_ cause: Cause, _ policyIndex: UInt16) {
         self.init(
-            isKept: false, policyIndex: UInt16(truncatingIfNeeded: policyIndex), probability: 0, ownProbability: 0,
-            cause: cause)
+            isKept: false, policyIndex: policyIndex, probability: 0, ownProbability: 0, cause: cause)
     }
 }
 

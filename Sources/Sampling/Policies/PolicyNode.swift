@@ -7,12 +7,29 @@ public final class PolicyNode {
     private(set) var index = 0
     /// The names from the top of the list down to this policy.
     private(set) var path: [String] = []
-    /// The policy that this one is part of.
-    private(set) weak var parent: PolicyNode?
-    private weak var stopwatch: PolicyStopwatch?
-    var counters = PolicyNodeCounters()
+    /// Index of the policy that this one is part of; nil at the top of the list.
+    private(set) var parentIndex: Int?
+    private var stopwatch: PolicyStopwatch?
+    /// Whether asking the policy changes what it says next. Asked once: a dynamic cast costs more than most votes.
+    let isCharged: Bool
+    let randomness: String?
+    /// Memory of its own: what is counted per vote should not cost a check of exclusive access.
+    let counting: UnsafeMutablePointer<PolicyNodeCounters>
 
-    public init(_ policy: any SamplingPolicy) { self.policy = policy }
+    public init(_ policy: any SamplingPolicy) {
+        self.policy = policy
+        isCharged = policy.isCharged
+        randomness = policy.randomness
+        counting = .allocate(capacity: 1)
+        counting.initialize(to: PolicyNodeCounters())
+    }
+
+    deinit { counting.deallocate() }
+
+    var counters: PolicyNodeCounters {
+        get { counting.pointee }
+        set { counting.pointee = newValue }
+    }
 
     /// Gives the node and those below it their numbers, in the order of the list.
     func place(path: [String], _ nodes: inout [PolicyNode], firstCondition: inout Int, stopwatch: PolicyStopwatch) {
@@ -23,18 +40,18 @@ public final class PolicyNode {
         self.stopwatch = stopwatch
         firstCondition += policy.conditions.count
         for child in policy.subpolicies {
-            child.parent = self
+            child.parentIndex = index
             child.place(path: self.path, &nodes, firstCondition: &firstCondition, stopwatch: stopwatch)
         }
     }
 
     /// The policy's vote, counted.
     public func vote(on trace: TraceEvidence, matched: ConditionBits) -> SamplingVote {
-        counters.evaluated &+= 1
+        counting.pointee.evaluated &+= 1
         let started = stopwatch?.start() ?? 0
         let vote = policy.vote(on: trace, matched: matched.of(firstCondition))
-        if started != 0, let stopwatch { counters.nanoseconds &+= stopwatch.elapsed(since: started) }
-        if vote.isKeep || vote == .drop { counters.matched &+= 1 }
+        if started != 0, let stopwatch { counting.pointee.nanoseconds &+= stopwatch.elapsed(since: started) }
+        if vote.isKeep || vote == .drop { counting.pointee.matched &+= 1 }
         return vote
     }
 }
@@ -61,7 +78,7 @@ final class PolicyStopwatch {
 
     private let clock: (() -> UInt64)?
     private var decisions: UInt64 = 0
-    private var isTiming = false
+    private(set) var isTiming = false
 
     /// - Parameter clock: monotonic nanoseconds; nil measures nothing.
     init(clock: (() -> UInt64)?) { self.clock = clock }
