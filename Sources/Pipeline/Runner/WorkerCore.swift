@@ -506,30 +506,3 @@ package final class WorkerCore {
         snapshot.scrubbed = totals.scrubbed.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 }
-
-/// What a worker asks of its writer.
-package protocol GroupWriter: AnyObject, Sendable {
-    /// Takes a group; the next one comes only after this one was reported as published.
-    func publish(_ group: CommitGroup)
-}
-
-/// What became of a commit group.
-package enum PublishOutcome: Sendable {
-    case published([TaskEntry], milliseconds: Int64)
-    /// Nothing was published; the writer tries the same group again by itself.
-    case failed(String)
-}
-
-/// What a worker thread asks of its process.
-package protocol WorkerControl: AnyObject, Sendable {
-    func commit(_ offsets: [PartitionID: CommittedOffset], wait: Bool)
-    func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], worker: Int)
-    /// Another worker has taken over partitions that the log says are ours: their tasks are gone, and the log is to be asked
-    /// whose they are.
-    func fenced(_ partitions: [PartitionID])
-    /// Offsets that were seen before are not in the log any more.
-    func dataLoss(_ partition: PartitionID, from: Int64, to: Int64, explanation: String)
-    /// The pipeline cannot go on.
-    func failed(_ error: any Error)
-    func log(_ message: String)
-}
