@@ -19,6 +19,21 @@ enum PolicyBenchmarks {
         "{ name: rest, type: probabilistic, probabilistic: { sampling_percentage: 1 } }",
     ]
 
+    /// Ten like them with values that no span has: every condition is tested on every span, and the same traces are kept as
+    /// with one policy. What is more than with one are the conditions and the votes alone.
+    private static let matchingNothing = [
+        "{ name: wide, type: span_count, span_count: { min_spans: 4000 } }",
+        "{ name: slow, type: latency, latency: { threshold_ms: 60000 } }",
+        "{ name: failing, type: numeric_attribute, numeric_attribute: { key: http.response.status_code, min_value: 700, max_value: 799 } }",
+        "{ name: tenant, type: string_attribute, string_attribute: { key: tenant.id, values: [nobody, noone] } }",
+        "{ name: routes, type: string_attribute, string_attribute: { key: http.route, values: ['^/nothing/.*', '^/nowhere/.*'], enabled_regex_matching: true } }",
+        "{ name: debug, type: boolean_attribute, boolean_attribute: { key: app.debug, value: true } }",
+        "{ name: service, type: string_attribute, string_attribute: { key: service.name, values: [nothing, nowhere] } }",
+        "{ name: large, type: span_count, span_count: { min_spans: 5000 } }",
+        "{ name: slow posts, type: and, and: { and_sub_policy: [{ name: a, type: latency, latency: { threshold_ms: 30000 } }, { name: b, type: string_attribute, string_attribute: { key: http.request.method, values: [NONE] } }] } }",
+        "{ name: rest, type: probabilistic, probabilistic: { sampling_percentage: 1 } }",
+    ]
+
     private static var fifty: [String] {
         let more = (0..<40).map { number -> String in
             let key = "app.attribute.\(number)"
@@ -74,7 +89,10 @@ enum PolicyBenchmarks {
     static func run() throws {
         runDecisions()
         let records = try RecordSet(spans: 1_000_000)
-        let sets = [("1 policy", Array(typical.suffix(1))), ("10 policies", typical), ("50 policies", fifty)]
+        let sets = [
+            ("1 policy", Array(typical.suffix(1))), ("10 policies", typical),
+            ("10 policies that keep no more than the one", matchingNothing), ("50 policies", fifty),
+        ]
         let workloads = try sets.map { (name: $0.0, work: try SamplingWorkload(records, policies: $0.1)) }
         var times = workloads.map { _ in [Double]() }
         var decisions = workloads.map { _ in [Double]() }

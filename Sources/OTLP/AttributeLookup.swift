@@ -27,13 +27,53 @@ public enum AttributeLookup {
     public static func value(
         of key: [UInt8], in bytes: UnsafeRawBufferPointer, _ message: Message
     ) -> RawAttributeValue? {
-        var found: RawAttributeValue?
-        forEach(in: bytes, message) { candidate, value in
-            guard candidate.count == key.count, candidate.elementsEqual(key) else { return true }
-            found = value
-            return false
+        guard let start = bytes.baseAddress else { return nil }
+        var reader = WireReader(base: start.assumingMemoryBound(to: UInt8.self), from: 0, to: bytes.count)
+        let wanted = message.rawValue << 3 | WireType.length
+        do {
+            while !reader.isAtEnd {
+                let tag = try reader.tag()
+                guard tag == wanted else {
+                    try reader.skip(tag: tag)
+                    continue
+                }
+                let range = try reader.lengthDelimited()
+                if startsWithAnotherKey(range, key, bytes) { continue }
+                let (candidate, value) = try keyValue(WireReader(base: reader.base, range: range), bytes)
+                if candidate.count == key.count, candidate.elementsEqual(key) { return value }
+            }
+        } catch {}
+        return nil
+    }
+
+    /// Whether an attribute has the shape that exporters write, the key first, and a key of another length or beginning: its
+    /// value need not be decoded.
+    @inline(__always)
+    private static func startsWithAnotherKey(
+        _ range: ByteRange, _ key: [UInt8], _ bytes: UnsafeRawBufferPointer
+    ) -> Bool {
+        guard range.length >= 3, bytes[range.start] == 1 << 3 | UInt8(WireType.length) else { return false }
+        let length = bytes[range.start &+ 1]
+        guard length > 0, length < 0x80 else { return false }
+        return Int(length) != key.count || bytes[range.start &+ 2] != key[0]
+    }
+
+    /// The value of an attribute whose key was read, where nothing but one value follows, as exporters write it. Nil for
+    /// anything else: `forEach` reads that.
+    ///
+    /// - Parameters:
+    ///   - reader: behind the key, to the end of the attribute.
+    ///   - bytes: what the reader's positions refer to.
+    package static func value(behindKey reader: WireReader, in bytes: UnsafeRawBufferPointer) -> RawAttributeValue? {
+        var reader = reader
+        do {
+            guard !reader.isAtEnd, try reader.tag() == 2 << 3 | WireType.length else { return nil }
+            let range = try reader.lengthDelimited()
+            guard reader.isAtEnd else { return nil }
+            return try anyValue(WireReader(base: reader.base, range: range), range, bytes)
+        } catch {
+            return nil
         }
-        return found
     }
 
     /// Visits every attribute in order until `body` returns false.

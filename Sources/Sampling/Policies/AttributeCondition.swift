@@ -21,12 +21,20 @@ final class AttributeCondition: SpanCondition {
 
     /// - Parameter isResource: an empty text of a resource is a value, one of a span is none.
     func accepts(_ value: RawAttributeValue, isResource: Bool) -> Bool {
-        switch (test, value) {
-        case (.number(let range), .int(let number)): range.contains(number)
-        case (.number(let range), .double(let number)): range.contains(number)
-        case (.boolean(let wanted), .bool(let flag)): flag == wanted
-        case (.string(let strings), .string(let text)): (isResource || !text.isEmpty) && strings.accepts(text)
-        default: false
+        // The test first: the pair of both would be a copy, counted references and all.
+        switch test {
+        case .number(let range):
+            switch value {
+            case .int(let number): return range.contains(number)
+            case .double(let number): return range.contains(number)
+            default: return false
+            }
+        case .string(let strings):
+            guard case .string(let text) = value else { return false }
+            return (isResource || !text.isEmpty) && strings.accepts(text)
+        case .boolean(let wanted):
+            guard case .bool(let flag) = value else { return false }
+            return flag == wanted
         }
     }
 

@@ -14,12 +14,14 @@ final class ConditionTable {
     /// The attribute keys that some condition asks for.
     private let keys: AttributeKeyIndex
     /// Per key the positions in `attributeConditions`.
-    private var conditionsOfKey: [Range<Int>] = []
-    private var attributeConditions: [(bit: Int, condition: AttributeCondition)] = []
-    private var otherConditions: [(bit: Int, condition: any SpanCondition)] = []
+    private let conditionsOfKey: [Range<Int>]
+    /// Per key its conditions among 0 to 63.
+    private let masksOfKey: [UInt64]
+    private let attributeConditions: [(bit: Int, condition: AttributeCondition)]
+    private let otherConditions: [(bit: Int, condition: any SpanCondition)]
     /// Conditions 0 to 63 that are attribute conditions; those beyond are counted apart.
-    private var attributeMask: UInt64 = 0
-    private var allMask: UInt64 = 0
+    private let attributeMask: UInt64
+    private let allMask: UInt64
     /// What the resource of a unit meets, `1 + extraWords` words per unit; filled when a unit is first seen.
     private var unitBits: [UInt64] = []
     private var isUnitKnown: [Bool] = []
@@ -32,20 +34,29 @@ final class ConditionTable {
         upstreamBit = conditions.count
         extraWords = conditions.count / 64
         var byKey: [[UInt8]: [(bit: Int, condition: AttributeCondition)]] = [:]
+        var others: [(bit: Int, condition: any SpanCondition)] = []
+        var masks: (attributes: UInt64, all: UInt64) = (0, 0)
         for (bit, condition) in conditions.enumerated() {
-            if bit < 64 { allMask |= 1 << UInt64(bit) }
+            if bit < 64 { masks.all |= 1 << UInt64(bit) }
             if let attribute = condition as? AttributeCondition {
                 byKey[attribute.key, default: []].append((bit, attribute))
-                if bit < 64 { attributeMask |= 1 << UInt64(bit) }
+                if bit < 64 { masks.attributes |= 1 << UInt64(bit) }
             } else {
-                otherConditions.append((bit, condition))
+                others.append((bit, condition))
             }
         }
+        otherConditions = others
+        (attributeMask, allMask) = masks
         keys = AttributeKeyIndex(byKey.keys)
-        for key in keys.keys {
-            let first = attributeConditions.count
-            attributeConditions += byKey[key] ?? []
-            conditionsOfKey.append(first..<attributeConditions.count)
+        let ofKeys = keys.keys.map { byKey[$0] ?? [] }
+        attributeConditions = ofKeys.flatMap { $0 }
+        var first = 0
+        conditionsOfKey = ofKeys.map { conditions in
+            defer { first += conditions.count }
+            return first..<first + conditions.count
+        }
+        masksOfKey = ofKeys.map { conditions in
+            conditions.reduce(0) { $1.bit < 64 ? $0 | 1 << UInt64($1.bit) : $0 }
         }
     }
 
@@ -140,14 +151,19 @@ final class ConditionTable {
                 }
                 let range = try reader.lengthDelimited()
                 var inner = WireReader(base: reader.base, range: range)
-                // Every exporter writes the key first; one that does not is read in full.
-                var isCandidate = true
+                // Every exporter writes the key first, and the value behind it; what is not like that is read in full.
                 if !inner.isAtEnd, reader.base[range.start] == 0x0a {
                     _ = try inner.tag()
                     let key = try inner.lengthDelimited()
-                    isCandidate = keys.find(UnsafeRawBufferPointer(rebasing: record[key.start..<key.end])) != nil
+                    guard let index = keys.find(UnsafeRawBufferPointer(rebasing: record[key.start..<key.end])) else {
+                        continue
+                    }
+                    if high == nil, low & masksOfKey[index] == masksOfKey[index] { continue }
+                    if let value = AttributeLookup.value(behindKey: inner, in: record) {
+                        test(value, ofKey: index, &low, high)
+                        continue
+                    }
                 }
-                guard isCandidate else { continue }
                 test(UnsafeRawBufferPointer(rebasing: record[start..<range.end]), &low, high)
             }
         } catch {
@@ -162,16 +178,21 @@ final class ConditionTable {
         var met = low
         AttributeLookup.forEach(in: field, .span) { key, value in
             guard let index = keys.find(key) else { return true }
-            for position in conditionsOfKey[index] {
-                let bit = attributeConditions[position].bit
-                if Self.isSet(bit, met, high) { continue }
-                if attributeConditions[position].condition.accepts(value, isResource: false) {
-                    Self.set(bit, &met, high)
-                }
-            }
+            test(value, ofKey: index, &met, high)
             return true
         }
         low = met
+    }
+
+    @inline(__always)
+    private func test(
+        _ value: RawAttributeValue, ofKey index: Int, _ low: inout UInt64, _ high: UnsafeMutablePointer<UInt64>?
+    ) {
+        for position in conditionsOfKey[index] {
+            let bit = attributeConditions[position].bit
+            if Self.isSet(bit, low, high) { continue }
+            if attributeConditions[position].condition.accepts(value, isResource: false) { Self.set(bit, &low, high) }
+        }
     }
 
     @inline(__always)

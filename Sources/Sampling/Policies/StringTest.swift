@@ -4,16 +4,17 @@ import Patterns
 
 /// Whether a text is one of some values, or matches one of some patterns.
 final class StringTest {
-    private enum Way {
-        case exact([[UInt8]])
-        case patterns([TextMatcher], ResultCache)
-    }
-
-    private var way: Way
+    private let values: [[UInt8]]
+    /// They learn while they search: changed in place.
+    private var matchers: [TextMatcher]
+    /// What the patterns answered; nil where there are none.
+    private let results: ResultCache?
 
     /// Whole values, case sensitive. Empty ones are left out, as the Collector does.
     init(exact values: [String]) {
-        way = .exact(values.filter { !$0.isEmpty }.map { Array($0.utf8) })
+        self.values = values.filter { !$0.isEmpty }.map { Array($0.utf8) }
+        matchers = []
+        results = nil
     }
 
     /// Patterns that match any part of the text. Results are remembered by value, so that a pattern runs only for values
@@ -23,31 +24,27 @@ final class StringTest {
     init(patterns: [String], cacheSize: Int) throws(PatternError) {
         var matchers: [TextMatcher] = []
         for pattern in patterns { matchers.append(try TextMatcher(pattern)) }
-        way = .patterns(matchers, ResultCache(size: cacheSize))
+        values = []
+        self.matchers = matchers
+        results = ResultCache(size: cacheSize)
     }
 
     func accepts(_ text: UnsafeRawBufferPointer) -> Bool {
-        switch way {
-        case .exact(let values):
-            for value in values where value.count == text.count {
-                let isEqual = value.withUnsafeBytes { Self.areEqual($0, text) }
+        guard let results else {
+            for index in values.indices where values[index].count == text.count {
+                let isEqual = values[index].withUnsafeBytes { Self.areEqual($0, text) }
                 if isEqual { return true }
             }
             return false
-        case .patterns(_, let cache):
-            let hash = text.baseAddress.map { XXH3_64bits($0, text.count) } ?? 0
-            if let known = cache.find(text, hash) { return known }
-            let result = search(text)
-            cache.remember(text, hash, result)
-            return result
         }
+        let hash = text.baseAddress.map { XXH3_64bits($0, text.count) } ?? 0
+        if let known = results.find(text, hash) { return known }
+        let result = search(text)
+        results.remember(text, hash, result)
+        return result
     }
 
-    /// The matchers learn while they search: they are changed in place.
     private func search(_ text: UnsafeRawBufferPointer) -> Bool {
-        guard case .patterns(var matchers, let cache) = way else { return false }
-        way = .exact([])
-        defer { way = .patterns(matchers, cache) }
         for index in matchers.indices where matchers[index].matches(text) { return true }
         return false
     }
@@ -87,7 +84,7 @@ final class StringTest {
         }
 
         private func find(_ text: UnsafeRawBufferPointer, _ hash: UInt64, slot: Int) -> Bool? {
-            guard let entry = entries[slot], entry.hash == hash else { return nil }
+            guard entries[slot]?.hash == hash, let entry = entries[slot] else { return nil }
             let isEqual = entry.value.withUnsafeBytes { areEqual($0, text) }
             return isEqual ? entry.result : nil
         }
