@@ -27,23 +27,15 @@ public enum AttributeLookup {
     public static func value(
         of key: [UInt8], in bytes: UnsafeRawBufferPointer, _ message: Message
     ) -> RawAttributeValue? {
-        guard let start = bytes.baseAddress else { return nil }
-        var reader = WireReader(base: start.assumingMemoryBound(to: UInt8.self), from: 0, to: bytes.count)
-        let wanted = message.rawValue << 3 | WireType.length
-        do {
-            while !reader.isAtEnd {
-                let tag = try reader.tag()
-                guard tag == wanted else {
-                    try reader.skip(tag: tag)
-                    continue
-                }
-                let range = try reader.lengthDelimited()
-                if startsWithAnotherKey(range, key, bytes) { continue }
-                let (candidate, value) = try keyValue(WireReader(base: reader.base, range: range), bytes)
-                if candidate.count == key.count, candidate.elementsEqual(key) { return value }
-            }
-        } catch {}
-        return nil
+        var found: RawAttributeValue?
+        forEachField(in: bytes, message) { field, range in
+            if startsWithAnotherKey(range, key, bytes) { return true }
+            guard let (candidate, value) = try? keyValue(field, bytes) else { return false }
+            guard candidate.count == key.count, candidate.elementsEqual(key) else { return true }
+            found = value
+            return false
+        }
+        return found
     }
 
     /// Whether an attribute has the shape that exporters write, the key first, and a key of another length or beginning: its
@@ -81,6 +73,17 @@ public enum AttributeLookup {
         in bytes: UnsafeRawBufferPointer, _ message: Message,
         _ body: (_ key: UnsafeRawBufferPointer, _ value: RawAttributeValue) -> Bool
     ) {
+        forEachField(in: bytes, message) { field, _ in
+            guard let (key, value) = try? keyValue(field, bytes) else { return false }
+            return body(key, value)
+        }
+    }
+
+    /// Visits the attributes undecoded, each with a reader of its bytes and where these are, until `body` returns false.
+    @inline(__always)
+    private static func forEachField(
+        in bytes: UnsafeRawBufferPointer, _ message: Message, _ body: (WireReader, ByteRange) -> Bool
+    ) {
         guard let start = bytes.baseAddress else { return }
         var reader = WireReader(base: start.assumingMemoryBound(to: UInt8.self), from: 0, to: bytes.count)
         let wanted = message.rawValue << 3 | WireType.length
@@ -92,8 +95,7 @@ public enum AttributeLookup {
                     continue
                 }
                 let range = try reader.lengthDelimited()
-                let (key, value) = try keyValue(WireReader(base: reader.base, range: range), bytes)
-                if !body(key, value) { return }
+                if !body(WireReader(base: reader.base, range: range), range) { return }
             }
         } catch {}
     }
