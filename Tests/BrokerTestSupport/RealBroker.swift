@@ -5,7 +5,7 @@ internal import Kafka
 /// `scripts/real-broker.sh`.
 package final class RealBroker: @unchecked Sendable {
     package let bootstrapServers: String
-    private let process: Process
+    private let process: ScriptProcess
 
     /// nil with a printed reason when the tests with a real broker are off.
     package static let shared: RealBroker? = {
@@ -22,35 +22,23 @@ package final class RealBroker: @unchecked Sendable {
     }()
 
     init() throws {
-        let script = RealBroker.projectRoot + "/scripts/real-broker.sh"
         let port = try RealBroker.freePort()
-        process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/bash")
-        process.arguments = [script, "start", "\(port)"]
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
+        process = try ScriptProcess(["start", "\(port)"])
         bootstrapServers = "127.0.0.1:\(port)"
-        let identifier = process.processIdentifier
-        RealBroker.runningProcess = identifier
-        // The script execs the broker, so the process is the broker itself.
-        // Killed, for tansu 0.6.0 ignores SIGTERM, and it has nothing on disk.
-        atexit { kill(RealBroker.runningProcess, SIGKILL) }
-        let admin = try KafkaAdmin(KafkaClientOptions(brokers: bootstrapServers))
+        try RealBroker.waitUntilUp(bootstrapServers)
+    }
+
+    static func waitUntilUp(_ brokers: String) throws {
+        let admin = try KafkaAdmin(KafkaClientOptions(brokers: brokers))
         let isUp = eventually(within: 20_000) { (try? admin.listTopics(timeoutMs: 1_000)) != nil }
-        guard isUp else {
-            kill(identifier, SIGKILL)
-            throw KafkaError(.brokerUnavailable, "no metadata from the real broker within 20 s")
-        }
+        guard isUp else { throw KafkaError(.brokerUnavailable, "no metadata from the real broker within 20 s") }
     }
 
     /// SIGSTOP: connections stay open and nobody answers.
-    package func freeze() { kill(process.processIdentifier, SIGSTOP) }
+    package func freeze() { process.signal(SIGSTOP) }
 
     /// SIGCONT.
-    package func thaw() { kill(process.processIdentifier, SIGCONT) }
-
-    nonisolated(unsafe) private static var runningProcess: pid_t = 0
+    package func thaw() { process.signal(SIGCONT) }
 
     /// The directory above this one that has a Package.swift and the script.
     package static var projectRoot: String {
@@ -78,5 +66,19 @@ package final class RealBroker: @unchecked Sendable {
         }
         guard answer else { throw KafkaError(.other, "no free port") }
         return UInt16(bigEndian: address.sin_port)
+    }
+
+    static func isListening(_ port: UInt16) -> Bool {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        address.sin_port = port.bigEndian
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
     }
 }

@@ -66,6 +66,28 @@ struct ChaosTests {
         try chaos.finish(within: 240_000)
     }
 
+    @Test("three workers whose separate broker is killed and started again lose and double nothing")
+    func restartedBroker() throws {
+        guard let broker = try RestartableBroker.start() else { return }
+        defer { broker.close() }
+        let topic = "restart-\(UInt32.random(in: 0 ... .max))"
+        try KafkaAdmin(KafkaClientOptions(brokers: broker.bootstrapServers)).createTopicIfMissing(topic, partitions: 4)
+        let chaos = try Chaos(brokers: broker.bootstrapServers, topic: topic, partitions: 4)
+        defer { chaos.cleanUp() }
+        try chaos.run([], rounds: 0)
+        for alsoAWorker in [false, true] {
+            print("  the broker is killed; it is back in 3 s")
+            broker.kill()
+            #expect(!broker.isListening)
+            if alsoAWorker { try chaos.killOne() }
+            try chaos.keepWriting(milliseconds: 3_000, ignoringErrors: true)
+            try broker.restart()
+            // The producer is the first to find it back.
+            try chaos.keepWriting(milliseconds: 5_000)
+        }
+        try chaos.finish(within: 240_000)
+    }
+
     /// Seconds that the long run takes; it is asked for by `make soak-kill`.
     static let soakSeconds = ProcessInfo.processInfo.environment["TAILRACE_SOAK_SECONDS"].flatMap { Int($0) }
 

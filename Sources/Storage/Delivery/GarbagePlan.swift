@@ -64,21 +64,22 @@ struct GarbagePlan {
         #else
             let naming = inventory.manifests.values
         #endif
-        let named = Set(naming.flatMap(\.segments))
+        var named: Set<UInt64> = []
+        for facts in naming { named.formUnion(facts.segments) }
         files += inventory.segments.filter { path in
             #if TAILRACE_MUTATIONS
                 if ProtocolMutation.active == .collectorLeavesLitter { return false }
             #endif
             // Its own may be waiting for their manifest on a full disk, for however long.
             let incarnation = Self.incarnation(ofFile: path)
-            return incarnation != own && isMine(incarnation) && !named.contains(path)
+            return incarnation != own && isMine(incarnation) && !named.contains(StoreInventory.segmentHash(path))
         }
         #if TAILRACE_MUTATIONS
             let forgetsDecisions = ProtocolMutation.active == .collectorForgetsDecisions
-            let referred = Set(forgetsDecisions ? [] : kept.flatMap(\.decisions))
+            let referred = forgetsDecisions ? [] : Self.decisionPaths(of: kept, inventory)
             let newest = forgetsDecisions ? [] : Self.newestDecisionFiles(inventory.decisions)
         #else
-            let referred = Set(kept.flatMap(\.decisions))
+            let referred = Self.decisionPaths(of: kept, inventory)
             let newest = Self.newestDecisionFiles(inventory.decisions)
         #endif
         files += inventory.decisions.filter { path in
@@ -121,15 +122,25 @@ struct GarbagePlan {
             }
         }
         // The newest entry of each partition and epoch: one of them is what the next owner continues.
-        var newest: [StoreInventory.Owner: StoreInventory.ManifestKey] = [:]
+        let isNewest = inventory.owners.values.map {
+            inventory.histories[FileDeliveryStore.directoryName($0.partition)]?.newest == $0.epoch
+        }
+        var newest: [Int32: StoreInventory.ManifestKey] = [:]
         for (key, facts) in inventory.manifests {
-            for owner in facts.owners
-            where inventory.histories[FileDeliveryStore.directoryName(owner.partition)]?.newest == owner.epoch {
+            for owner in facts.owners where isNewest[Int(owner)] {
                 if let other = newest[owner], other.sequence >= key.sequence { continue }
                 newest[owner] = key
             }
         }
         return needed.union(newest.values)
+    }
+
+    private static func decisionPaths(
+        of manifests: [StoreInventory.ManifestFacts], _ inventory: StoreInventory
+    ) -> Set<String> {
+        var positions: Set<Int32> = []
+        for facts in manifests { positions.formUnion(facts.decisions) }
+        return Set(positions.map { inventory.decisionPaths.values[Int($0)] })
     }
 
     /// Older epoch files that lead to no accepted row; each partition's owner removes its own.
@@ -189,18 +200,25 @@ private struct Accepted {
     private(set) var limits: [String: [UInt64: EpochHistory.Limit]] = [:]
     /// Epochs with accepted entries in manifests that name segments, by partition directory.
     private(set) var epochsWithRows: [String: Set<UInt64>] = [:]
+    /// By position in the inventory's owners; nil where nothing of it counts.
+    private let limitsOfOwners: [EpochHistory.Limit?]
 
     init(_ inventory: StoreInventory) {
-        limits = inventory.histories.mapValues { $0.acceptedEpochs() }
+        let limits = inventory.histories.mapValues { $0.acceptedEpochs() }
+        let directories = inventory.owners.values.map { FileDeliveryStore.directoryName($0.partition) }
+        limitsOfOwners = zip(inventory.owners.values, directories).map { limits[$1]?[$0.epoch] }
+        self.limits = limits
+        var ownersWithRows: Set<Int32> = []
         for (key, facts) in inventory.manifests where !facts.segments.isEmpty {
-            for owner in facts.owners where accepts(owner, in: key) {
-                epochsWithRows[FileDeliveryStore.directoryName(owner.partition), default: []].insert(owner.epoch)
-            }
+            for owner in facts.owners where accepts(owner, in: key) { ownersWithRows.insert(owner) }
+        }
+        for owner in ownersWithRows {
+            epochsWithRows[directories[Int(owner)], default: []].insert(inventory.owners.values[Int(owner)].epoch)
         }
     }
 
-    func accepts(_ owner: StoreInventory.Owner, in key: StoreInventory.ManifestKey) -> Bool {
-        limits[FileDeliveryStore.directoryName(owner.partition)]?[owner.epoch]?
-            .accepts(chain: key.chain, sequence: key.sequence) ?? false
+    /// - Parameter owner: position in the inventory's owners.
+    func accepts(_ owner: Int32, in key: StoreInventory.ManifestKey) -> Bool {
+        limitsOfOwners[Int(owner)]?.accepts(chain: key.chain, sequence: key.sequence) ?? false
     }
 }

@@ -31,6 +31,8 @@ public final class StoreCatalog: Sendable {
         /// By partition directory.
         var partitions: [String: EpochHistory] = [:]
         var refreshes = 0
+        /// Of the manifests' entries, each once: their strings are shared.
+        var known: Set<PartitionID> = []
         /// What the last refresh returned; nil when something has changed since.
         var accepted: [AcceptedSegment]?
     }
@@ -97,11 +99,11 @@ public final class StoreCatalog: Sendable {
         for name in names {
             var chain = state.chains[name] ?? Chain()
             if listsAll || state.chains[name] == nil {
-                try listManifests(name, &chain, &state.accepted)
+                try listManifests(name, &chain, &state)
             } else {
-                for sequence in chain.damaged.keys { load(name, sequence, &chain, &state.accepted) }
+                for sequence in chain.damaged.keys { load(name, sequence, &chain, &state) }
                 while try exists(path(name, chain.next)) {
-                    load(name, chain.next, &chain, &state.accepted)
+                    load(name, chain.next, &chain, &state)
                     chain.next += 1
                 }
             }
@@ -113,28 +115,29 @@ public final class StoreCatalog: Sendable {
         state.accepted = nil
     }
 
-    private func listManifests(_ name: String, _ chain: inout Chain, _ accepted: inout [AcceptedSegment]?) throws {
+    private func listManifests(_ name: String, _ chain: inout Chain, _ state: inout State) throws {
         let sequences = try FileDeliveryStore.manifestNames(fileSystem.list(layout.manifests + "/" + name))
             .compactMap { UInt64($0.dropLast(".manifest".count)) }
         for sequence in sequences where sequence >= chain.next || chain.damaged[sequence] != nil {
-            load(name, sequence, &chain, &accepted)
+            load(name, sequence, &chain, &state)
         }
         chain.next = max(chain.next, (sequences.max() ?? 0) + 1)
         let present = Set(sequences)
         chain.damaged = chain.damaged.filter { present.contains($0.key) }
         let count = chain.manifests.count
         chain.manifests = chain.manifests.filter { present.contains($0.key) }
-        if chain.manifests.count != count { accepted = nil }
+        if chain.manifests.count != count { state.accepted = nil }
     }
 
-    private func load(_ name: String, _ sequence: UInt64, _ chain: inout Chain, _ accepted: inout [AcceptedSegment]?) {
+    private func load(_ name: String, _ sequence: UInt64, _ chain: inout Chain, _ state: inout State) {
         do {
             let manifest = try Manifest.decode(try fileSystem.read(path(name, sequence)))
             chain.damaged[sequence] = nil
             if manifest.segments.isEmpty { return }
             chain.manifests[sequence] = Item(
-                segments: manifest.segments, owners: manifest.entries.map { ($0.partition, $0.epoch) })
-            accepted = nil
+                segments: manifest.segments,
+                owners: manifest.entries.map { (state.known.insert($0.partition).memberAfterInsert, $0.epoch) })
+            state.accepted = nil
         } catch {
             chain.damaged[sequence] = String(describing: error)
         }
@@ -177,6 +180,8 @@ public final class StoreCatalog: Sendable {
     private static func accepted(_ state: State) -> [AcceptedSegment] {
         var limits: [PartitionID: [UInt64: EpochHistory.Limit]] = [:]
         var segments: [AcceptedSegment] = []
+        // Thousands of segments have the same partitions: one set for all of them.
+        var sets: Set<Set<PartitionID>> = []
         for (name, chain) in state.chains {
             for (sequence, item) in chain.manifests {
                 var partitions: Set<PartitionID> = []
@@ -195,6 +200,7 @@ public final class StoreCatalog: Sendable {
                     if limit.accepts(chain: name, sequence: sequence) { partitions.insert(partition) }
                 }
                 if partitions.isEmpty { continue }
+                partitions = sets.insert(partitions).memberAfterInsert
                 segments += item.segments.map { AcceptedSegment(reference: $0, acceptedPartitions: partitions) }
             }
         }

@@ -29,8 +29,9 @@ public final class StoreCollector: Sendable {
 
     private struct State {
         var inventory = StoreInventory()
-        /// When each unneeded file was first seen to be, milliseconds.
-        var firstSeen: [String: Int64] = [:]
+        /// When each unneeded manifest and file was first seen to be, milliseconds.
+        var manifests: [StoreInventory.ManifestKey: Int64] = [:]
+        var files: [String: Int64] = [:]
         /// Directories with names that are gone, and may come back where the power fails.
         var unsynced: Set<String> = []
     }
@@ -63,17 +64,14 @@ public final class StoreCollector: Sendable {
                 state.inventory, own: incarnation, oldestDecision: now - settings.decisionRetention)
             var outcome = Outcome()
             outcome.problem = state.inventory.problem
-            let manifests = plan.manifests.map {
-                ("manifests/\($0.chain)/\(FileDeliveryStore.manifestName($0.sequence))", $0)
-            }
-            let unneeded = Set(manifests.map(\.0) + plan.files)
-            state.firstSeen = state.firstSeen.filter { unneeded.contains($0.key) }
-            for path in unneeded where state.firstSeen[path] == nil { state.firstSeen[path] = now }
-            func isDue(_ path: String) -> Bool { now - (state.firstSeen[path] ?? now) >= settings.grace }
+            state.manifests = Self.firstSeen(plan.manifests, before: state.manifests, now: now)
+            state.files = Self.firstSeen(plan.files, before: state.files, now: now)
+            outcome.waitingFiles = state.manifests.count + state.files.count
 
-            for (path, key) in manifests where isDue(path) {
-                state.unsynced.insert("manifests/\(key.chain)")
-                try fileSystem.remove(layout.path(path))
+            for key in plan.manifests where now - (state.manifests[key] ?? now) >= settings.grace {
+                let directory = "manifests/\(key.chain)"
+                state.unsynced.insert(directory)
+                try fileSystem.remove(layout.path(directory + "/" + FileDeliveryStore.manifestName(key.sequence)))
                 state.inventory.forget(key)
                 outcome.removedFiles += 1
             }
@@ -82,13 +80,21 @@ public final class StoreCollector: Sendable {
                 try fileSystem.syncDirectory(layout.path(directory))
                 state.unsynced.remove(directory)
             }
-            for path in plan.files where isDue(path) {
+            for path in plan.files where now - (state.files[path] ?? now) >= settings.grace {
                 try fileSystem.remove(layout.path(path))
                 outcome.removedFiles += 1
             }
-            outcome.waitingFiles = unneeded.count - outcome.removedFiles
+            outcome.waitingFiles -= outcome.removedFiles
             for path in plan.directories { try fileSystem.removeEmptyDirectory(layout.path(path)) }
+            state.inventory.forgetListings()
             return outcome
         }
+    }
+
+    /// What is unneeded now, with the time since when. What has become needed again, or is gone, is forgotten.
+    private static func firstSeen<Name: Hashable>(
+        _ unneeded: [Name], before: [Name: Int64], now: Int64
+    ) -> [Name: Int64] {
+        Dictionary(unneeded.map { ($0, before[$0] ?? now) }) { first, _ in first }
     }
 }

@@ -416,3 +416,33 @@ final class CountingFileSystem: FileSystem {
     func remove(_ path: String) throws(FileError) { try files.remove(path) }
     func syncDirectory(_ path: String) throws(FileError) { try files.syncDirectory(path) }
 }
+
+@Suite("What a collector remembers of manifests")
+struct InventoryTests {
+    @Test("names that hundreds of manifests repeat are remembered once, and listings not at all")
+    func remembersOnce() throws {
+        let files = SimulatedFileSystem()
+        let (p, q) = (HandMadeWorker.partition(0), HandMadeWorker.partition(1))
+        let worker = try HandMadeWorker("a", files)
+        var tasks = [(try worker.store.acquire(p), p), (try worker.store.acquire(q), q)]
+        for number in 1...300 as ClosedRange<Int64> {
+            let entries = try worker.publish(
+                tasks.map { ($0.0, $0.1, [HandMadeWorker.decision(UInt64(number))]) }, segment: "\(number).seg",
+                low: number)
+            for index in tasks.indices { tasks[index].0.entry = entries.first { $0.partition == tasks[index].1 } }
+        }
+        var inventory = StoreInventory()
+        try inventory.load(HandMadeWorker.layout, files)
+        #expect(inventory.manifests.count == 300)
+        #expect(inventory.owners.values.count == 2)
+        #expect(inventory.decisionPaths.values.count == 1)
+        #expect(inventory.segments.count == 300)
+        inventory.forgetListings()
+        #expect(inventory.segments.isEmpty && inventory.sequences.isEmpty)
+        // The next run lists again and reads no manifest anew.
+        try inventory.load(HandMadeWorker.layout, files)
+        #expect(inventory.manifests.count == 300 && inventory.segments.count == 300)
+        let plan = GarbagePlan(inventory, own: "a", oldestDecision: .max)
+        #expect(plan.files.isEmpty && plan.manifests.isEmpty, "each manifest names a segment with rows")
+    }
+}
