@@ -14,7 +14,12 @@ enum KafkaBenchmarks {
             try admin.createTopicIfMissing(topic, partitions: 4)
         }
         var configuration = KafkaProducer.Configuration(client: options)
-        if arguments.count > 4 { configuration.compression = arguments[4] }
+        if arguments.count > 4, arguments[4] != "none" {
+            configuration.compression = arguments[4]
+            // Batches of some size, as from collectors: what is compressed one by one hardly gets smaller, and the embedded
+            // broker gives out one batch of a partition at a time.
+            configuration.lingerMs = 1_000
+        }
         let producer = try KafkaProducer(configuration)
         // Spans per second; as fast as it goes without.
         let rate = arguments.count > 3 ? Double(arguments[3]) : nil

@@ -19,7 +19,13 @@ final class ConfigurationBuilder {
     func set(_ key: String, _ value: Int) throws(KafkaError) { try set(key, String(value)) }
 
     /// Sets an option that only some versions know; the others are asked and the answer is reported.
-    func setIfKnown(_ key: String, _ value: String) throws(KafkaError) { try set(key, value, isOptional: true) }
+    ///
+    /// - Returns: whether it is known.
+    func setIfKnown(_ key: String, _ value: String) throws(KafkaError) -> Bool {
+        let before = unsupported.count
+        try set(key, value, isOptional: true)
+        return unsupported.count == before
+    }
 
     /// Sets the user's options after the module's own, so that they win; refuses those that are `reserved`.
     func set(_ options: KafkaClientOptions, reserved: [String: String]) throws(KafkaError) {

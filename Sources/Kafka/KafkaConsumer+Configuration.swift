@@ -41,8 +41,9 @@ extension KafkaConsumer {
         public var startAt: StartPosition = .earliest
         /// Whether records of aborted and open transactions are withheld.
         public var readCommitted: Bool = true
-        /// Prefetched bytes, all partitions together, in KiB. A fetch response that is under way comes on top.
-        public var queuedMaxKBytes: Int = 65_536
+        /// Prefetched bytes, all partitions together, in KiB. A fetch response that is under way comes on top. Unless set,
+        /// 64 MiB, and 256 MiB with a librdkafka before 2.2.0: at the bound its fetcher sleeps for up to a second.
+        public var queuedMaxKBytes: Int?
         /// How long the broker may wait for a fetch to fill.
         public var fetchWaitMaxMs: Int = 100
         /// Bytes asked for per partition and fetch. A larger record is still delivered.
@@ -89,11 +90,13 @@ extension KafkaConsumer {
         try builder.set("max.poll.interval.ms", configuration.maxPollIntervalMs)
         try builder.set("auto.offset.reset", configuration.offsetReset.rawValue)
         try builder.set("isolation.level", configuration.readCommitted ? "read_committed" : "read_uncommitted")
-        // Far above need: the bound is the bytes. At either bound the fetcher sleeps for up to a second, and only
-        // librdkafka 2.2.0 and newer let one shorten that.
+        // Far above need: the bound is the bytes.
         try builder.set("queued.min.messages", 10_000_000)
-        try builder.set("queued.max.messages.kbytes", configuration.queuedMaxKBytes)
-        try builder.setIfKnown("fetch.queue.backoff.ms", "5")
+        // At the bound the fetcher sleeps for up to a second, and only librdkafka 2.2.0 and newer let one shorten that. With
+        // an older one the queue must last while it sleeps: 64 MiB halved the speed of catching up, 256 MiB do not.
+        let sleepsShortly = try builder.setIfKnown("fetch.queue.backoff.ms", "5")
+        try builder.set(
+            "queued.max.messages.kbytes", configuration.queuedMaxKBytes ?? (sleepsShortly ? 65_536 : 262_144))
         try builder.set("fetch.wait.max.ms", configuration.fetchWaitMaxMs)
         try builder.set("fetch.message.max.bytes", configuration.fetchMessageMaxBytes)
         try builder.set("fetch.max.bytes", 64 << 20)

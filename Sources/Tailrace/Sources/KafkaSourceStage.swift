@@ -38,7 +38,9 @@ enum KafkaSourceStage {
             StageOption(
                 "session_timeout", .duration, default: "45s",
                 summary: "after this silence a worker has lost its partitions"),
-            StageOption("fetch_queue_bytes", .size, default: "64MiB", summary: "bytes fetched ahead of the worker"),
+            StageOption(
+                "fetch_queue_bytes", .size,
+                summary: "bytes fetched ahead of the worker; 64MiB, or 256MiB with librdkafka before 2.2.0"),
             StageOption(
                 "max_drift", .duration, default: "30s",
                 summary: "with keyed_by: nothing: how far, in record time, a partition is read ahead of the slowest one"
