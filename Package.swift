@@ -186,7 +186,10 @@ let package = Package(
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]),
         .testTarget(
-            name: "TailraceTests", dependencies: ["Tailrace", "Pipeline", "OTLP", "TraceModel", "RemoteSampling"]),
+            name: "TailraceTests",
+            dependencies: [
+                "Tailrace", "Pipeline", "OTLP", "TraceModel", "RemoteSampling", "Sampling", "Kafka", "BrokerTestSupport",
+            ]),
         .testTarget(
             name: "PipelineTestingTests",
             dependencies: ["PipelineTesting", "TailraceCLI", "Tailrace", "Pipeline", "OTLP", "TraceModel"]),

@@ -12,29 +12,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work="$(mktemp -d)"
 trap 'kill -9 ${broker:-} ${worker:-} ${producer:-} 2>/dev/null || true; rm -rf "$work"' EXIT
 
-swift build -c release --product StepBench --quiet ${BENCH_BUILD_OPTIONS:-}
-swift build -c release --product tailrace --quiet ${BENCH_BUILD_OPTIONS:-}
-bench=.build/release/StepBench
-scripts/real-broker.sh setup
-LD_LIBRARY_PATH="$(scripts/real-broker.sh libdir)${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-export LD_LIBRARY_PATH
-port=$((20000 + RANDOM % 20000))
+# shellcheck source=Benchmarks/broker.sh
+source Benchmarks/broker.sh
+build_programs
+compression=none
 if [[ "${BENCH_BROKER:-separate}" == embedded ]]; then
     compression=lz4
-    "$bench" broker bench "${BENCH_PARTITIONS:-256}" >"$work/broker" &
-    broker=$!
-    until [[ -s "$work/broker" ]]; do sleep 0.1; done
-    address="$(<"$work/broker")"
+    start_embedded_broker "${BENCH_PARTITIONS:-256}"
 else
-    compression=none
-    scripts/real-broker.sh start "$port" >/dev/null 2>&1 &
-    broker=$!
-    address="127.0.0.1:$port"
-    tries=0
-    until "$bench" produce "$address" warm 1 >/dev/null 2>&1; do
-        ((++tries < 100)) || { echo "durability.sh: the broker did not start" >&2; exit 1; }
-        sleep 0.2
-    done
+    start_separate_broker
 fi
 
 # pipeline GROUP WINDOW

@@ -18,28 +18,18 @@ cc -O2 -shared -fPIC -o "$work/malloc_counter.so" Benchmarks/malloc_counter.c
 LD_PRELOAD="$work/malloc_counter.so" swift package --package-path Benchmarks benchmark --no-progress
 [[ "${1:-}" == "--kafka" ]] || exit 0
 
-swift build -c release --product StepBench --quiet
-swift build -c release --product tailrace --quiet
-bench=.build/release/StepBench
-scripts/real-broker.sh setup
-LD_LIBRARY_PATH="$(scripts/real-broker.sh libdir)${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-export LD_LIBRARY_PATH
-port=$((20000 + RANDOM % 20000))
-scripts/real-broker.sh start "$port" >/dev/null 2>&1 &
-broker=$!
-tries=0
-until "$bench" produce "127.0.0.1:$port" warm 1 >/dev/null 2>&1; do
-    ((++tries < 100)) || { echo "run.sh: the broker did not start" >&2; exit 1; }
-    sleep 0.2
-done
+# shellcheck source=Benchmarks/broker.sh
+source Benchmarks/broker.sh
+build_programs
+start_separate_broker
 echo "writing $wanted spans to the broker" >&2
-spans="$("$bench" produce "127.0.0.1:$port" bench "$wanted")"
+spans="$("$bench" produce "$address" bench "$wanted")"
 
 # Each run drains the topic with librdkafka alone and then with the pipeline, which joins a group of its own (the broker
 # takes about 20 seconds for that; they are not counted).
 for ((run = 1; run <= runs; run++)); do
-    read -r _ raw_seconds raw_cpu <<<"$("$bench" drain "127.0.0.1:$port" bench)"
-    sed "s|^    brokers:.*|    brokers: 127.0.0.1:$port|; s|^    topic:.*|    topic: bench|; s|^    group:.*|    group: bench-$run|" \
+    read -r _ raw_seconds raw_cpu <<<"$("$bench" drain "$address" bench)"
+    sed "s|^    brokers:.*|    brokers: $address|; s|^    topic:.*|    topic: bench|; s|^    group:.*|    group: bench-$run|" \
         pipelines/kafka-tail-sampling.yaml >"$work/pipeline.yaml"
     .build/release/tailrace run "$work/pipeline.yaml" --store "$work/store-$run" --listen "127.0.0.1:$((port + run))" \
         2>"$work/worker.log" &
