@@ -29,6 +29,18 @@ public struct ConfigValue: Sendable, Equatable {
         return entries.first { $0.key == key }?.value
     }
 
+    /// This map with another value for a key that it has.
+    package func replacing(_ key: String, with value: ConfigValue) -> ConfigValue {
+        var copy = self
+        copy.content = .map(
+            entries.map { entry in
+                var entry = entry
+                if entry.key == key { entry.value = value }
+                return entry
+            })
+        return copy
+    }
+
     public var entries: [ConfigEntry] {
         if case .map(let entries) = content { return entries }
         return []

@@ -42,7 +42,20 @@ struct PlanBuilder {
         let order = topologicalOrder()
         let chains = scrubberChains(in: order)
         readTests()
+        if !diagnostics.hasErrors { inlineFiles() }
         return diagnostics.hasErrors ? nil : plan(order: order, chains: chains)
+    }
+
+    /// Puts the content of files that stages name into their settings. Checked before; a file that has changed since is reported.
+    private mutating func inlineFiles() {
+        for index in declarations.indices {
+            guard let definition = declarations[index].definition else { continue }
+            do {
+                declarations[index].value = try definition.inlined(settings(of: index, definition))
+            } catch {
+                diagnostics.error("\(subject(index)): \(error)", at: declarations[index].location)
+            }
+        }
     }
 
     /// After expansion: tests may name stages that the plan has added.

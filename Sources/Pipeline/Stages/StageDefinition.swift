@@ -14,6 +14,9 @@ public struct StageDefinition: Sendable {
     /// Attribute keys that the stage reads to sort or judge spans, nil when it may read any. A scrubber declared before it
     /// that can change one of them is applied before the stage sees the spans.
     public let attributeKeysRead: @Sendable (StageSettings) -> [String]?
+    /// The settings with the content of files that they name in the names' places. Read once, when a plan is made: all tasks of a
+    /// worker then follow the same files, whenever they are made, and a changed file is a changed configuration.
+    public let inlined: @Sendable (StageSettings) throws -> ConfigValue
     /// Stages that a declaration stands for where it feeds a sampler; nil where it stands for itself.
     public let expansion: @Sendable (StageSettings) -> StageExpansion?
     /// Makes the running stage.
@@ -23,6 +26,7 @@ public struct StageDefinition: Sendable {
         kind: String, role: StageRole, summary: String, inputs: [PortType], outputs: [OutputPort],
         options: [StageOption], check: @escaping @Sendable (StageSettings, inout Diagnostics) -> Void = { _, _ in },
         attributeKeysRead: @escaping @Sendable (StageSettings) -> [String]? = { _ in [] },
+        inlined: @escaping @Sendable (StageSettings) throws -> ConfigValue = { $0.value },
         expansion: @escaping @Sendable (StageSettings) -> StageExpansion? = { _ in nil },
         make: StageFactory
     ) {
@@ -34,6 +38,7 @@ public struct StageDefinition: Sendable {
         self.options = options
         self.check = check
         self.attributeKeysRead = attributeKeysRead
+        self.inlined = inlined
         self.expansion = expansion
         self.make = make
     }

@@ -19,6 +19,11 @@ enum IndexerStage {
             guard let value = settings.value["attributes"] else { return }
             do { _ = try keys(settings) } catch { diagnostics.error("\(error)", at: value.location) }
         },
+        inlined: { settings in
+            guard let value = settings.value["attributes"], value.scalar != nil else { return settings.value }
+            let keys = try keys(settings).map { ConfigValue(.scalar($0, isQuoted: true), at: value.location) }
+            return settings.value.replacing("attributes", with: ConfigValue(.list(keys), at: value.location))
+        },
         make: .trace { settings, _ in
             AttributeIndexer(
                 keys: try keys(settings), maximumValues: Int(settings.integer("max_values_per_key") ?? 20))

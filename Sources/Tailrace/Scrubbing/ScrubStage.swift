@@ -31,6 +31,12 @@ enum ScrubStage {
                 diagnostics.error("cannot read scrub rules: \(error)", at: place.location)
             }
         },
+        inlined: { settings in
+            guard let path = settings.value["rules"]?.scalar else { return settings.value }
+            let document = try document(path)
+            guard let rules = document.value?["rules"] else { throw StageError("\(path) has no rules") }
+            return settings.value.replacing("rules", with: rules)
+        },
         make: .scrubber { settings, _ in BytesScrubber(rules: try rules(settings)) })
 
     /// The rules of a stage, in either form.
@@ -72,11 +78,16 @@ enum ScrubStage {
         return value.location
     }
 
-    static func load(_ path: String) throws -> ScrubRules {
+    private static func document(_ path: String) throws -> YAMLDocument {
         let document = YAMLLoader.load(path: path, environment: ProcessEnvironment.variables)
         if document.diagnostics.hasErrors {
             throw StageError(document.diagnostics.sorted.map(\.description).joined(separator: "\n"))
         }
+        return document
+    }
+
+    static func load(_ path: String) throws -> ScrubRules {
+        let document = try document(path)
         guard let node = try Yams.compose(yaml: document.text) else { throw StageError("\(path) is empty") }
         return try ScrubRules.parse(yaml: expanded(node), file: path)
     }
