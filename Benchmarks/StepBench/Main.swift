@@ -13,6 +13,10 @@ struct Main {
         case "window" where arguments.count == 4:
             let options = Array(arguments.dropFirst())
             try SpillBenchmarks.run(buffer: options[0], directory: options[1], minutes: Int(options[2]) ?? 7)
+        case "policies" where arguments.count == 4:
+            let options = arguments.dropFirst().compactMap { Int($0) }
+            guard options.count == 3 else { exit(2) }
+            try PolicyBenchmarks.run(set: options[0], rounds: options[1], spans: options[2])
         case "policies": try PolicyBenchmarks.run()
         case "samplers": try SamplerBenchmarks.run()
         case "traceql": try TraceQLBenchmarks.run()
@@ -25,7 +29,7 @@ struct Main {
             print(
                 """
                 usage: StepBench produce BROKERS TOPIC SPANS [PER-SECOND [COMPRESSION]] | broker TOPIC PARTITIONS | drain BROKERS TOPIC | watch PORT SPANS
-                       StepBench policies | samplers | traceql | decisions | restore DIRECTORY DECISIONS | window memory-or-disk DIRECTORY MINUTES
+                       StepBench policies [SET ROUNDS SPANS] | samplers | traceql | decisions | restore DIRECTORY DECISIONS | window memory-or-disk DIRECTORY MINUTES
                 """)
             exit(2)
         }

@@ -1,11 +1,12 @@
 extension CommonShape {
-    /// Whether a `Resource` message is in the common shape and valid: attributes and nothing else.
+    /// The keys that a `Resource` message can have, if it is in the common shape and valid: attributes and nothing else.
     @inline(__always)
-    static func isResource(_ reader: WireReader) -> Bool {
+    static func resourceKeys(_ reader: WireReader) -> UInt64? {
         let attributes = skipAttributes(Cursor(reader), field: 0x0a, strings: .counted)
-        guard attributes.end == reader.end else { return false }
-        return attributes.highBytes
-            == HighBytes.count(UnsafeRawPointer(reader.base + reader.position), reader.end &- reader.position)
+        guard attributes.end == reader.end else { return nil }
+        let highBytes = HighBytes.count(
+            UnsafeRawPointer(reader.base + reader.position), reader.end &- reader.position)
+        return attributes.highBytes == highBytes ? attributes.keys : nil
     }
 
     /// Whether an `InstrumentationScope` message is in the common shape and valid: a name, perhaps a version.

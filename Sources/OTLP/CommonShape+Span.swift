@@ -68,6 +68,8 @@ extension CommonShape {
         head.flags = 0
         head.attributes = .empty
         head.attributeCount = 0
+        head.hasEventsOrLinks = false
+        head.attributeKeys = AttributeKeyFilter.nothing
         var firstAttribute = -1
         var lastAttributeEnd = 0
         while true {
@@ -77,6 +79,7 @@ extension CommonShape {
                 if firstAttribute < 0 { firstAttribute = from }
                 lastAttributeEnd = attributes.end
                 head.attributeCount &+= attributes.count
+                head.attributeKeys |= attributes.keys
                 cursor.highBytes &+= attributes.highBytes
                 cursor.position = attributes.end
             }
@@ -95,9 +98,12 @@ extension CommonShape {
             } else {
                 let tagPosition = cursor.position
                 guard skipMessage(&cursor, tag: tag, status: &head.status) else { return false }
-                if tag == 0x4a {
+                if tag == 0x5a || tag == 0x6a {
+                    head.hasEventsOrLinks = true
+                } else if tag == 0x4a {
                     if firstAttribute < 0 { firstAttribute = tagPosition }
                     head.attributeCount &+= 1
+                    head.attributeKeys = AttributeKeyFilter.anything
                     lastAttributeEnd = cursor.position
                 }
             }

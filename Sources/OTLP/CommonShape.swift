@@ -48,6 +48,8 @@ enum CommonShape {
         var count: UInt32 = 0
         /// Bytes above 0x7f in the values of numbers.
         var highBytes = 0
+        /// See `AttributeKeyFilter`.
+        var keys = AttributeKeyFilter.nothing
     }
 
     /// Reads attributes while they have the shape
@@ -93,6 +95,8 @@ enum CommonShape {
                 }
             }
             if strings == .checked, !isValidUTF8(cursor.base + (cursor.position &+ 4), keyLength) { break }
+            // For an empty key this is its length, which is zero.
+            attributes.keys |= AttributeKeyFilter.bit(length: keyLength, last: cursor.byte(keyLength &+ 3))
             cursor.position &+= length &+ 2
             attributes.count &+= 1
         }

@@ -59,6 +59,7 @@ public struct OTLPScanner: Sendable {
         // The resource may follow its spans on the wire, so units get it once the message has been read.
         let firstUnit = found.units.count
         var resource: ByteRange?
+        var resourceKeys = AttributeKeyFilter.nothing
         var schemaURL: ByteRange?
         while !reader.isAtEnd {
             let tag = try reader.tag()
@@ -67,7 +68,12 @@ public struct OTLPScanner: Sendable {
                 if resource != nil { throw ScanError(.duplicateField, at: reader.position) }
                 let range = try reader.lengthDelimited()
                 let message = WireReader(base: reader.base, range: range)
-                if !CommonShape.isResource(message) { try OTLPValidator.checkResource(message) }
+                if let keys = CommonShape.resourceKeys(message) {
+                    resourceKeys = keys
+                } else {
+                    try OTLPValidator.checkResource(message)
+                    resourceKeys = AttributeKeyFilter.anything
+                }
                 resource = range
             case 2 << 3 | WireType.length:
                 let range = try reader.lengthDelimited()
@@ -80,6 +86,7 @@ public struct OTLPScanner: Sendable {
         }
         for index in firstUnit..<found.units.count {
             found.units[index].resource = resource ?? .empty
+            found.units[index].resourceKeys = resourceKeys
             found.units[index].resourceSchemaURL = schemaURL ?? .empty
         }
     }
@@ -89,6 +96,7 @@ public struct OTLPScanner: Sendable {
         let unit = found.units.count
         found.units.append(SpanUnit())
         var scope: ByteRange?
+        var scopeKeys = AttributeKeyFilter.nothing
         var schemaURL: ByteRange?
         while !reader.isAtEnd {
             let tag = try reader.tag()
@@ -100,7 +108,10 @@ public struct OTLPScanner: Sendable {
                 if scope != nil { throw ScanError(.duplicateField, at: reader.position) }
                 let range = try reader.lengthDelimited()
                 let message = WireReader(base: reader.base, range: range)
-                if !CommonShape.isScope(message) { try OTLPValidator.checkScope(message) }
+                if !CommonShape.isScope(message) {
+                    try OTLPValidator.checkScope(message)
+                    scopeKeys = AttributeKeyFilter.anything
+                }
                 scope = range
             case 3 << 3 | WireType.length:
                 if schemaURL != nil { throw ScanError(.duplicateField, at: reader.position) }
@@ -109,6 +120,7 @@ public struct OTLPScanner: Sendable {
             }
         }
         found.units[unit].scope = scope ?? .empty
+        found.units[unit].scopeKeys = scopeKeys
         found.units[unit].scopeSchemaURL = schemaURL ?? .empty
     }
 
@@ -179,9 +191,11 @@ public struct OTLPScanner: Sendable {
             case 7 << 3 | WireType.fixed64: head.startTime = try reader.fixed64()
             case 8 << 3 | WireType.fixed64: head.endTime = try reader.fixed64()
             case 11 << 3 | WireType.length:
+                head.hasEventsOrLinks = true
                 let range = try reader.lengthDelimited()
                 try OTLPValidator.checkEvent(WireReader(base: reader.base, range: range))
             case 13 << 3 | WireType.length:
+                head.hasEventsOrLinks = true
                 let range = try reader.lengthDelimited()
                 try OTLPValidator.checkLink(WireReader(base: reader.base, range: range))
             case 15 << 3 | WireType.length:

@@ -27,6 +27,10 @@ public struct SpanHead: Sendable {
     public var kind: UInt8
     /// OTLP's status code; numbers that OTLP does not define are kept as 0.
     public var status: UInt8
+    /// Nobody needs to look for events and links where there are none.
+    public var hasEventsOrLinks: Bool
+    /// Which attributes it can have: see `AttributeKeyFilter`.
+    @usableFromInline package var attributeKeys: UInt64
 
     @inlinable
     public init() {
@@ -44,6 +48,8 @@ public struct SpanHead: Sendable {
         attributeCount = 0
         kind = 0
         status = 0
+        hasEventsOrLinks = false
+        attributeKeys = .max
     }
 
     @inlinable
@@ -61,6 +67,9 @@ public struct SpanUnit: Sendable, Equatable {
     /// The `InstrumentationScope` message body; empty when the request has none.
     public var scope: ByteRange = .empty
     public var scopeSchemaURL: ByteRange = .empty
+    /// Which attributes they can have: see `AttributeKeyFilter`.
+    package var resourceKeys: UInt64 = AttributeKeyFilter.anything
+    package var scopeKeys: UInt64 = AttributeKeyFilter.anything
 
     public init() {}
 }

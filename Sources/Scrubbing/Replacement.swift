@@ -8,15 +8,16 @@ enum Replacement: Sendable {
     /// What a deleted part of a plain text becomes.
     static let deletedText = Array("[deleted]".utf8)
 
-    init(_ action: ScrubRule.Action) {
-        self =
-            switch action {
-            case .delete: .delete
-            case .mask(let mask):
-                .mask(keepFirst: mask.keepFirst, keepLast: mask.keepLast, with: Array(mask.replacement.utf8))
-            case .hash(let key): .hash(KeyedHash(key: Array(key.utf8)))
-            case .truncate(let length): .truncate(length)
-            }
+    /// Nil for an action that does not look at what is there.
+    init?(_ action: ScrubRule.Action) {
+        switch action {
+        case .delete: self = .delete
+        case .mask(let mask):
+            self = .mask(keepFirst: mask.keepFirst, keepLast: mask.keepLast, with: Array(mask.replacement.utf8))
+        case .hash(let key): self = .hash(KeyedHash(key: Array(key.utf8)))
+        case .truncate(let length): self = .truncate(length)
+        case .set: return nil
+        }
     }
 
     /// Appends what becomes of `text`. Characters are Unicode scalars, which are never split.

@@ -48,6 +48,8 @@ public struct ScrubRule: Hashable, Sendable {
         case hash(key: String)
         /// Keeps the first `length` characters (Unicode scalars).
         case truncate(length: Int)
+        /// Gives attributes with the rule's keys a fixed value.
+        case set(Assignment)
     }
 
     /// How a mask looks: `keepFirst` characters, `replacement`, `keepLast` characters.

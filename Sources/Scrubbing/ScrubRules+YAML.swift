@@ -24,12 +24,13 @@ extension ScrubRules {
 
 /// Reads nodes and collects what is wrong with them.
 private struct RuleFileReader {
-    static let actions = ["delete", "mask", "hash", "truncate"]
+    static let actions = ["delete", "mask", "hash", "truncate", "set"]
     /// The keys of a rule, and the action that those with a narrower use belong to.
     static let fields: [(name: String, action: String?)] = [
         ("name", nil), ("action", nil), ("keys", nil), ("key_patterns", nil), ("values", nil), ("detect", nil),
         ("where", nil), ("except", nil), ("except_patterns", nil),
         ("keep_first", "mask"), ("keep_last", "mask"), ("with", "mask"), ("key", "hash"), ("length", "truncate"),
+        ("value", "set"), ("mode", "set"),
     ]
 
     var problems: [ScrubRuleError.Problem] = []
@@ -113,9 +114,40 @@ private struct RuleFileReader {
         case "truncate":
             if mapping["length"] == nil { report("a rule that truncates needs a length", at: "\(path).length", node) }
             rule.action = .truncate(length: integer("length", mapping, path) ?? 0)
+        case "set": rule.action = .set(assignment(mapping, path, node))
         default: break
         }
         return rule
+    }
+
+    private mutating func assignment(_ mapping: Node.Mapping, _ path: String, _ node: Node) -> Assignment {
+        var assignment = Assignment(.string(""))
+        if let written = mapping["mode"] {
+            let choices = Assignment.Mode.allCases.map(\.rawValue)
+            let name = written.scalar?.string ?? ""
+            if let mode = Assignment.Mode(rawValue: name) {
+                assignment.mode = mode
+            } else {
+                report(
+                    "unknown mode \"\(name)\", expected \(list(choices))", at: "\(path).mode", written,
+                    suggestion: nearest(to: name, in: choices))
+            }
+        }
+        guard let value = mapping["value"] else {
+            report("a rule that sets attributes needs a value", at: "\(path).value", node)
+            return assignment
+        }
+        guard let scalar = value.scalar else {
+            report("expected a text, a number, true or false", at: "\(path).value", value)
+            return assignment
+        }
+        let isQuoted = scalar.style != .plain && scalar.style != .any
+        if let value = Assignment.Value(yaml: scalar.string, isQuoted: isQuoted) {
+            assignment.value = value
+        } else {
+            report("the value is empty; an empty text is written \"\"", at: "\(path).value", value)
+        }
+        return assignment
     }
 
     private mutating func actionName(_ mapping: Node.Mapping, path: String, _ node: Node) -> String? {

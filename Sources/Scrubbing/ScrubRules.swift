@@ -31,7 +31,8 @@ public struct ScrubRules: Sendable {
 
 /// A rule as the scrubber uses it.
 struct CompiledRule: Sendable {
-    var replacement: Replacement
+    /// Nil where the rule sets attributes: it is a step of its own and selects nothing.
+    var replacement: Replacement?
     var searches: [TextSearch]
 }
 
@@ -109,11 +110,33 @@ private struct RuleCheck {
             }
         case .truncate(let length):
             if !(0...1_000_000).contains(length) { report("length", "must be between 0 and 1000000") }
+        case .set: break
+        }
+    }
+
+    /// A rule that sets attributes names them, and the places where they are.
+    private mutating func target(of rule: ScrubRule) {
+        let others: [(field: String, isEmpty: Bool)] = [
+            ("key_patterns", rule.keyPatterns.isEmpty), ("values", rule.values.isEmpty),
+            ("detect", rule.detectors.isEmpty), ("except", rule.exceptions.isEmpty),
+            ("except_patterns", rule.exceptionPatterns.isEmpty),
+        ]
+        for (field, isEmpty) in others where !isEmpty {
+            report(field, "a rule that sets attributes has keys only; leave \(field) out")
+        }
+        if rule.keys.isEmpty { report("", "sets nothing; expected keys") }
+        for (item, key) in rule.keys.enumerated() where key.utf8.contains(UInt8(ascii: "*")) {
+            report("keys", "a key that is set is written in full, without *", item: item)
+        }
+        if rule.places == nil {
+            report("", "expected where: the places at which attributes are set, span, event, link, resource or scope")
         }
     }
 
     mutating func selection(of rule: ScrubRule) {
-        if !rule.selectsByKey, !rule.hasPatterns {
+        if case .set = rule.action {
+            target(of: rule)
+        } else if !rule.selectsByKey, !rule.hasPatterns {
             report("", "selects nothing; expected keys, key_patterns, values or detect")
         }
         for (item, key) in rule.keys.enumerated() where key.isEmpty { report("keys", "the key is empty", item: item) }

@@ -26,6 +26,17 @@ enum MessageKind {
         }
     }
 
+    /// The number of the field that holds its attributes; 0 where it has none.
+    var attributeField: Int {
+        switch self {
+        case .span: 9
+        case .event, .scope: 3
+        case .link: 4
+        case .resource, .map: 1
+        case .status, .array: 0
+        }
+    }
+
     /// All are length-delimited; a field of the right number and another wire type is an unknown field.
     @inline(__always)
     func content(_ tag: UInt64) -> Content {

@@ -18,14 +18,15 @@ extension Scrubber {
             let rule = rest.trailingZeroBitCount
             let bit: UInt64 = 1 << UInt64(rule)
             rest &= rest - 1
+            guard let replacement = compiled[rule].replacement else { continue }
             if selection.whole & bit != 0 {
                 var next: [UInt8] = []
                 let isSame: Bool
                 if isChanged {
-                    current.withUnsafeBytes { compiled[rule].replacement.append($0, to: &next) }
+                    current.withUnsafeBytes { replacement.append($0, to: &next) }
                     isSame = next == current
                 } else {
-                    compiled[rule].replacement.append(input, to: &next)
+                    replacement.append(input, to: &next)
                     isSame = next.elementsEqual(input)
                 }
                 if isSame { continue }
@@ -52,10 +53,10 @@ extension Scrubber {
                     return .deleted
                 }
                 if usesInput {
-                    replaceMatches(in: input, first: first, rule, search, into: &current)
+                    replaceMatches(in: input, first: first, replacement, search, into: &current)
                 } else {
                     var next: [UInt8] = []
-                    current.withUnsafeBytes { replaceMatches(in: $0, first: first, rule, search, into: &next) }
+                    current.withUnsafeBytes { replaceMatches(in: $0, first: first, replacement, search, into: &next) }
                     current = next
                 }
                 isChanged = true
@@ -79,14 +80,14 @@ extension Scrubber {
     }
 
     private mutating func replaceMatches(
-        in text: UnsafeRawBufferPointer, first: Range<Int>, _ rule: Int, _ search: TextSearch,
+        in text: UnsafeRawBufferPointer, first: Range<Int>, _ replacement: Replacement, _ search: TextSearch,
         into output: inout [UInt8]
     ) {
         var match: Range<Int>? = first
         var copied = 0
         while let found = match {
             output.append(contentsOf: text[copied..<found.lowerBound])
-            compiled[rule].replacement.append(UnsafeRawBufferPointer(rebasing: text[found]), to: &output)
+            replacement.append(UnsafeRawBufferPointer(rebasing: text[found]), to: &output)
             copied = found.upperBound
             match = firstMatch(in: text, from: copied, search)
         }

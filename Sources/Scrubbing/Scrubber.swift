@@ -11,6 +11,7 @@ import Patterns
 /// path of keys joined by dots, so that `user.password` also finds `{user: {password: …}}`. A selected array or map is
 /// changed in each of its leaves. Numbers, booleans and bytes that are masked, hashed or truncated become strings (of
 /// their decimal, `true`/`false` and base64 form; a hash of bytes is that of the bytes themselves).
+/// A rule that sets an attribute adds it behind the message's others, or replaces it where it stands.
 /// Texts: rules with patterns search string and bytes values; card numbers are also found in integers.
 /// Not searched: keys, trace state, a scope's name and version, unknown fields.
 ///
@@ -22,7 +23,13 @@ public struct Scrubber: Sendable {
     public private(set) var totals: [UInt64]
 
     var keys: KeySelector
-    let places: [PlaceRules]
+    /// Of the step at hand.
+    var places: [PlaceRules]
+    /// Of all rules.
+    let allPlaces: [PlaceRules]
+    let steps: [ScrubStep]
+    /// Whether rules set attributes. If not, there is one step.
+    let setsAttributes: Bool
     /// Rules that delete.
     let deleting: UInt64
     /// Rules that look for card numbers, which may also be integers.
@@ -56,22 +63,38 @@ public struct Scrubber: Sendable {
         compiled = rules.compiled
         patterns = rules.patterns
         keys = KeySelector(rules.rules)
-        var places = [PlaceRules](repeating: PlaceRules(), count: ScrubPlace.allCases.count)
+        let noPlaces = [PlaceRules](repeating: PlaceRules(), count: ScrubPlace.allCases.count)
+        var allPlaces = noPlaces
+        var steps: [ScrubStep] = []
+        // Of the rules since the last one that sets attributes.
+        var places = noPlaces
+        var isStepEmpty = true
         var deleting: UInt64 = 0
         var searchingIntegers: UInt64 = 0
         for (index, rule) in rules.rules.enumerated() {
             let bit: UInt64 = 1 << UInt64(index)
+            if case .set(let assignment) = rule.action {
+                if !isStepEmpty { steps.append(.rules(places)) }
+                steps.append(.set(AttributeSetter(rule: index, rule, assignment)))
+                places = noPlaces
+                isStepEmpty = true
+                continue
+            }
+            isStepEmpty = false
             if rule.action == .delete { deleting |= bit }
             if rule.detectors.contains(.cardNumber) { searchingIntegers |= bit }
             for place in rule.effectivePlaces {
-                switch (!rule.selectsByKey, rule.hasPatterns) {
-                case (false, false): places[place.index].whole |= bit
-                case (false, true): places[place.index].keyed |= bit
-                case (true, _): places[place.index].search |= bit
-                }
+                let path: WritableKeyPath<PlaceRules, UInt64> =
+                    rule.selectsByKey ? (rule.hasPatterns ? \.keyed : \.whole) : \.search
+                places[place.index][keyPath: path] |= bit
+                allPlaces[place.index][keyPath: path] |= bit
             }
         }
-        self.places = places
+        if !isStepEmpty || steps.isEmpty { steps.append(.rules(places)) }
+        self.steps = steps
+        setsAttributes = rules.rules.contains { if case .set = $0.action { true } else { false } }
+        self.allPlaces = allPlaces
+        self.places = allPlaces
         self.deleting = deleting
         self.searchingIntegers = searchingIntegers
     }
@@ -112,8 +135,20 @@ public struct Scrubber: Sendable {
     public mutating func scrubAttribute(
         _ message: UnsafeRawBufferPointer, in place: ScrubPlace = .span, into output: inout [UInt8]
     ) throws(ScanError) -> AttributeOutcome {
-        guard let base = message.bindMemory(to: UInt8.self).baseAddress else { return .unchanged }
         let start = output.count
+        if setsAttributes {
+            do {
+                let result = try scrubInSteps(message, .attribute(place))
+                _ = settle(commits: true)
+                guard let result else { return .deleted }
+                if result.isChanged { output += result.bytes }
+                return result.isChanged ? .changed : .unchanged
+            } catch {
+                _ = settle(commits: false)
+                throw error
+            }
+        }
+        guard let base = message.bindMemory(to: UInt8.self).baseAddress else { return .unchanged }
         do {
             let source = Source(base: base, place: place)
             let range = ByteRange(offset: 0, length: message.count)
@@ -160,6 +195,16 @@ public struct Scrubber: Sendable {
     private mutating func scrub(
         _ message: UnsafeRawBufferPointer, as kind: MessageKind, into output: inout [UInt8]
     ) throws(ScanError) -> ScrubCounts {
+        if setsAttributes {
+            do {
+                // A message that nothing deletes is there.
+                output += try scrubInSteps(message, .message(kind))?.bytes ?? []
+                return settle(commits: true)
+            } catch {
+                _ = settle(commits: false)
+                throw error
+            }
+        }
         guard let base = message.bindMemory(to: UInt8.self).baseAddress, !message.isEmpty else { return ScrubCounts() }
         let start = output.count
         do {
@@ -195,7 +240,7 @@ public struct Scrubber: Sendable {
 }
 
 extension Scrubber {
-    /// Whether some rule can change or remove the value of an attribute with this key, so that whoever reads it must
+    /// Whether some rule can set, change or remove the value of an attribute with this key, so that whoever reads it must
     /// read it scrubbed. Rules by pattern alone can change every text. Entries inside a map value are not considered.
     public func canChange(attributeKey: String, in place: ScrubPlace = .span) -> Bool {
         let rules = places[place.index]
@@ -205,6 +250,9 @@ extension Scrubber {
         var keys = keys
         return key.withUTF8 { bytes in
             let bytes = UnsafeRawBufferPointer(bytes)
+            for case .set(let setter) in steps where setter.places.contains(place) && setter.target(bytes) != nil {
+                return true
+            }
             let selected = rules.search | keys.rules(for: bytes) & (rules.whole | rules.keyed)
             return selected & ~keys.exceptions(for: bytes) != 0
         }

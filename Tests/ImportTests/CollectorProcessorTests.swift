@@ -16,8 +16,17 @@ struct CollectorProcessorTests {
         #expect(deletions.map { $0["action"] } == [.text("delete"), .text("delete")])
         #expect(deletions.first?["keys"] == .texts(["card", "duplicate"]))
         #expect(rules(imported, "attributes-hash").map { $0["action"] } == [.text("hash")])
-        #expect(rules(imported, "attributes-update").map { $0["with"] } == [.scalar("redacted", isQuoted: true)])
-        #expect(rules(imported, "resource").map { $0["where"] } == [.texts(["resource"])])
+        let updates = rules(imported, "attributes-update")
+        #expect(updates.map { $0["action"] } == [.text("set")] && updates.map { $0["mode"] } == [.text("update")])
+        #expect(
+            updates.map { $0["value"] } == [.text("redacted")] && updates.map { $0["keys"] } == [.texts(["db.secret"])])
+        // Numbers stay numbers, and texts of digits texts.
+        let insertions = rules(imported, "attributes-insert")
+        #expect(insertions.map { $0["value"] } == [.text("1"), .scalar("8080", isQuoted: true)])
+        #expect(insertions.map { $0["mode"] } == [.text("insert"), .text("insert")])
+        let resource = rules(imported, "resource")
+        #expect(resource.map { $0["where"] } == [.texts(["resource"]), .texts(["resource"])])
+        #expect(resource.map { $0["action"] } == [.text("delete"), .text("set")])
         for subject in ["insert", "extract", "convert"] {
             #expect(
                 imported.notes("processors::attributes/\(subject)").contains { $0.kind == .attention }, "\(subject)")

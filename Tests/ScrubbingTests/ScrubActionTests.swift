@@ -16,6 +16,7 @@ private func expected(_ action: ScrubRule.Action) -> String? {
     case .mask(let mask): mask.keepFirst == 0 ? "****" : "s<hidden>ZY"
     case .hash: "d3bfb16392097b6f"
     case .truncate: "s3cr"
+    case .set: "another value: see ScrubSetTests"
     }
 }
 

@@ -3,7 +3,7 @@ import Scrubbing
 import Testing
 
 /// An attribute value as the tests write and read it.
-indirect enum Value: Equatable {
+indirect enum Value: Equatable, Sendable {
     case string(String)
     case bool(Bool)
     case int(Int64)
@@ -14,7 +14,7 @@ indirect enum Value: Equatable {
     case none
 }
 
-struct Entry: Equatable {
+struct Entry: Equatable, Sendable {
     var key: String
     var value: Value
 

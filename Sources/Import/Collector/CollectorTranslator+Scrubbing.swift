@@ -99,23 +99,19 @@ extension CollectorTranslator {
                 .attention, subject,
                 "the hash is HMAC-SHA256 under the key SCRUB_KEY, 16 hex digits: equal values stay equal, but hashes differ "
                     + "from the Collector's; set SCRUB_KEY to a secret", at: action.location)
-        case "update":
-            guard let key, let value = action["value"]?.scalar else {
-                return refuse(Self.copyAdvice)
+        case "insert", "update", "upsert":
+            guard let key, !key.isEmpty else { return refuse("names no key; left out") }
+            guard let value = action["value"] else { return refuse(Self.copyAdvice) }
+            if key.contains("*") { return refuse("keys with * are not set here; left out") }
+            guard value.scalar != nil else {
+                return refuse("only texts, numbers, true and false are set here; left out")
             }
             rules.add(
-                "mask",
+                "set",
                 [
-                    DraftEntry("keys", .texts([key])), DraftEntry("with", .scalar(value, isQuoted: true)), whereEntry,
-                ], name: "update")
-            note(
-                .changed, subject, "the new value is a text, and values inside maps are changed too",
-                at: action.location)
-        case "insert", "upsert":
-            if action["value"] == nil { return refuse(Self.copyAdvice) }
-            refuse(
-                "no attributes are added here: set it where spans are made (OTEL_RESOURCE_ATTRIBUTES), or in a Collector in "
-                    + "front of Kafka")
+                    DraftEntry("mode", .text(kind)), DraftEntry("keys", .texts([key])),
+                    DraftEntry("value", CollectorValue.draft(value)), whereEntry,
+                ], name: kind)
         case "extract", "convert":
             refuse("values are not taken apart or converted here: do it in a Collector in front of Kafka")
         default: refuse("is no action that is known here; left out")
@@ -123,7 +119,8 @@ extension CollectorTranslator {
     }
 
     private static let copyAdvice =
-        "values are not copied from other attributes or from the request here: do it in a Collector in front of Kafka"
+        "values are not copied from other attributes or from the request here (a copy would escape the rules for its source): set "
+        + "a fixed value, or do it in a Collector in front of Kafka"
 
     /// A regular expression that scrub rules understand; others are noted.
     private mutating func usablePattern(_ value: ConfigValue, _ subject: String) -> String? {

@@ -18,9 +18,9 @@ struct BatchRewriter {
             writer.messageField(1) { writer in
                 writer.bytesField(1, chain.scrub(batch.bytes(parts.resource), as: .resource))
                 writer.messageField(2) { writer in
-                    if !parts.scope.isEmpty {
-                        writer.bytesField(1, chain.scrub(batch.bytes(parts.scope), as: .scope))
-                    }
+                    // A scrubber may set an attribute where there was no scope.
+                    let scope = chain.scrub(batch.bytes(parts.scope), as: .scope)
+                    if !scope.isEmpty { writer.bytesField(1, scope) }
                     while index < selection.count, batch.heads[Int(selection[index])].unit == unit {
                         let span = batch.bytes(batch.heads[Int(selection[index])].message)
                         writer.bytesField(2, chain.scrub(span, as: .span))

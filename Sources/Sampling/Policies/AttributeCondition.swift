@@ -2,7 +2,8 @@ import OTLP
 
 /// A condition on the value of one attribute of a span or of its resource, as the Collector's attribute policies state it.
 ///
-/// All of a sampler's attribute conditions are tested together, in one pass over a span's attributes (`ConditionTable`).
+/// All of a sampler's attribute conditions are tested together, in one pass over a span's attributes (`AttributeTests`); this
+/// says what each of them means.
 final class AttributeCondition: SpanCondition {
     enum Test {
         /// Inclusive. Whole numbers are compared as such.
@@ -12,7 +13,7 @@ final class AttributeCondition: SpanCondition {
     }
 
     let key: [UInt8]
-    private let test: Test
+    let test: Test
 
     init(key: String, _ test: Test) {
         self.key = Array(key.utf8)
@@ -21,7 +22,6 @@ final class AttributeCondition: SpanCondition {
 
     /// - Parameter isResource: an empty text of a resource is a value, one of a span is none.
     func accepts(_ value: RawAttributeValue, isResource: Bool) -> Bool {
-        // The test first: the pair of both would be a copy, counted references and all.
         switch test {
         case .number(let range):
             switch value {

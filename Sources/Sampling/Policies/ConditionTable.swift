@@ -1,4 +1,3 @@
-import Glibc
 import OTLP
 
 /// All span conditions of a sampler, compiled: one pass over a span's attributes tests every attribute condition, and what
@@ -11,20 +10,15 @@ final class ConditionTable {
     /// 64-bit words that a trace needs beyond the first.
     let extraWords: Int
 
-    /// The attribute keys that some condition asks for.
-    private let keys: AttributeKeyIndex
-    /// Per key the positions in `attributeConditions`.
-    private let conditionsOfKey: [Range<Int>]
-    /// Per key its conditions among 0 to 63.
-    private let masksOfKey: [UInt64]
-    private let attributeConditions: [(bit: Int, condition: AttributeCondition)]
+    private let attributes: AttributeTests
+    private let keyLengths: UInt64
+    /// The wanted keys as the scanner says which a span can have.
+    private let attributeKeys: UInt64
     private let otherConditions: [(bit: Int, condition: any SpanCondition)]
-    /// Conditions 0 to 63 that are attribute conditions; those beyond are counted apart.
+    /// Conditions 0 to 63 that are attribute conditions, and those that are not; those beyond are counted apart.
     private let attributeMask: UInt64
-    private let allMask: UInt64
-    /// What the resource of a unit meets, `1 + extraWords` words per unit; filled when a unit is first seen.
-    private var unitBits: [UInt64] = []
-    private var isUnitKnown: [Bool] = []
+    private let otherMask: UInt64
+    private var units: UnitWords
 
     /// The bit behind the policies' conditions: some span says how it was sampled before.
     private let upstreamBit: Int
@@ -33,32 +27,27 @@ final class ConditionTable {
         count = conditions.count
         upstreamBit = conditions.count
         extraWords = conditions.count / 64
-        var byKey: [[UInt8]: [(bit: Int, condition: AttributeCondition)]] = [:]
+        units = UnitWords(wordCount: 1 + extraWords)
+        var attributes: [(bit: Int, condition: AttributeCondition)] = []
         var others: [(bit: Int, condition: any SpanCondition)] = []
-        var masks: (attributes: UInt64, all: UInt64) = (0, 0)
         for (bit, condition) in conditions.enumerated() {
-            if bit < 64 { masks.all |= 1 << UInt64(bit) }
             if let attribute = condition as? AttributeCondition {
-                byKey[attribute.key, default: []].append((bit, attribute))
-                if bit < 64 { masks.attributes |= 1 << UInt64(bit) }
+                attributes.append((bit, attribute))
             } else {
                 others.append((bit, condition))
             }
         }
+        attributeMask = Self.mask(attributes.map(\.bit))
+        otherMask = Self.mask(others.map(\.bit))
         otherConditions = others
-        (attributeMask, allMask) = masks
-        keys = AttributeKeyIndex(byKey.keys)
-        let ofKeys = keys.keys.map { byKey[$0] ?? [] }
-        attributeConditions = ofKeys.flatMap { $0 }
-        var first = 0
-        conditionsOfKey = ofKeys.map { conditions in
-            defer { first += conditions.count }
-            return first..<first + conditions.count
-        }
-        masksOfKey = ofKeys.map { conditions in
-            conditions.reduce(0) { $1.bit < 64 ? $0 | 1 << UInt64($1.bit) : $0 }
+        self.attributes = AttributeTests(attributes)
+        keyLengths = self.attributes.keys.lengths
+        attributeKeys = self.attributes.keys.keys.reduce(0) { found, key in
+            found | key.withUnsafeBytes { AttributeKeyFilter.bit(of: $0) }
         }
     }
+
+    private static func mask(_ bits: [Int]) -> UInt64 { bits.reduce(0) { $1 < 64 ? $0 | 1 << UInt64($1) : $0 } }
 
     /// Whether some span of the trace says how it was sampled before.
     func hasUpstream(_ bits: ConditionBits) -> Bool { bits[upstreamBit] }
@@ -69,145 +58,101 @@ final class ConditionTable {
     ///
     /// - Parameters:
     ///   - unit: the sampler's number for the span's resource and scope.
+    ///   - unitMet: conditions 0 to 63 that the unit meets, from `conditionsMet(byUnit:of:in:)`.
     ///   - low: conditions 0 to 63 that are met already.
     ///   - high: the words of the others; nil where there are none.
     /// - Returns: conditions 0 to 63 that are met now.
     @inline(__always)
     func observe(
-        _ span: borrowing SpanHead, in batch: SpanBatch, unit: UInt32, low: UInt64, high: UnsafeMutablePointer<UInt64>?
+        _ span: borrowing SpanHead, in batch: SpanBatch, _ record: UnsafeRawBufferPointer, unit: UInt32,
+        unitMet: UInt64, low: UInt64, high: UnsafeMutablePointer<UInt64>?
     ) -> UInt64 {
-        var low = low
-        if span.traceState.length != 0, !Self.isSet(upstreamBit, low, high), UpstreamCondition.isMet(span, in: batch) {
-            Self.set(upstreamBit, &low, high)
+        var met = MetConditions(low: low | unitMet, high: high)
+        if high != nil, let words = units.all(of: Int(unit)) { met.formUnion(words) }
+        if span.traceState.length != 0, !met.contains(upstreamBit), UpstreamCondition.isMet(span, in: batch) {
+            met.insert(upstreamBit)
         }
-        if low & allMask == allMask, high == nil { return low }
-        if !keys.isEmpty, low & attributeMask != attributeMask || high != nil {
-            addUnit(unit, span, batch, &low, high)
-            if low & attributeMask != attributeMask || high != nil { scan(span, batch, &low, high) }
+        if met.low & attributeMask != attributeMask || high != nil, span.attributeKeys & attributeKeys != 0 {
+            scan(span.attributes, record, &met)
         }
-        for (bit, condition) in otherConditions where !Self.isSet(bit, low, high) {
-            if condition.matches(span, in: batch) { Self.set(bit, &low, high) }
+        if met.low & otherMask != otherMask || high != nil { testOthers(span, batch, &met) }
+        return met.low
+    }
+
+    private func testOthers(_ span: borrowing SpanHead, _ batch: SpanBatch, _ met: inout MetConditions) {
+        for index in otherConditions.indices where !met.contains(otherConditions[index].bit) {
+            if otherConditions[index].condition.matches(span, in: batch) { met.insert(otherConditions[index].bit) }
         }
-        return low
+    }
+
+    /// One pass over the span's attributes.
+    private func scan(_ range: ByteRange, _ record: UnsafeRawBufferPointer, _ met: inout MetConditions) {
+        guard range.end <= record.count,
+            var cursor = AttributeCursor(UnsafeRawBufferPointer(rebasing: record[range.start..<range.end]), .span)
+        else { return }
+        // A copy: what is met stays in registers.
+        var found = met
+        while let attribute = cursor.next(keyLengths: keyLengths) { attributes.test(attribute, &found) }
+        met = found
+    }
+
+    // MARK: - Units
+
+    /// Conditions 0 to 63 that the resource of a unit meets.
+    ///
+    /// - Parameter span: one of the unit's spans.
+    func conditionsMet(byUnit unit: UInt32, of span: borrowing SpanHead, in batch: SpanBatch) -> UInt64 {
+        if attributes.keys.isEmpty { return 0 }
+        if let low = units.low(of: Int(unit)) { return low }
+        let words = wordsMet(by: batch.bytes(batch.units[Int(span.unit)].resource))
+        units.set(words, of: Int(unit))
+        return words[0]
     }
 
     /// Forgets units whose numbers will be given to others.
     func forget(_ units: [UInt32]) {
-        for unit in units where Int(unit) < isUnitKnown.count { isUnitKnown[Int(unit)] = false }
+        for unit in units { self.units.forget(Int(unit)) }
     }
+
+    private func wordsMet(by resource: UnsafeRawBufferPointer) -> [UInt64] {
+        var words = [UInt64](repeating: 0, count: 1 + extraWords)
+        words.withUnsafeMutableBufferPointer { words in
+            guard let first = words.baseAddress, var cursor = AttributeCursor(resource, .resource) else { return }
+            var met = MetConditions(low: 0, high: extraWords > 0 ? first + 1 : nil)
+            while let attribute = cursor.next(keyLengths: keyLengths) { attributes.test(ofResource: attribute, &met) }
+            words[0] = met.low
+        }
+        return words
+    }
+}
+
+/// What the resources of units meet: words of conditions by unit, filled when a unit is first seen.
+private struct UnitWords {
+    /// Per unit a word that says whether the others are known, and those.
+    private var words: [UInt64] = []
+    private let stride: Int
+
+    init(wordCount: Int) { stride = 1 + wordCount }
 
     @inline(__always)
-    private func addUnit(
-        _ unit: UInt32, _ span: borrowing SpanHead, _ batch: SpanBatch, _ low: inout UInt64,
-        _ high: UnsafeMutablePointer<UInt64>?
-    ) {
-        let stride = 1 &+ extraWords
-        let index = Int(unit)
-        if index >= isUnitKnown.count || !isUnitKnown[index] { learn(index, span, batch) }
-        low |= unitBits[index &* stride]
-        guard let high else { return }
-        for word in 0..<extraWords { high[word] |= unitBits[index &* stride &+ 1 &+ word] }
+    func low(of unit: Int) -> UInt64? {
+        let first = unit &* stride
+        return first < words.count && words[first] != 0 ? words[first &+ 1] : nil
     }
 
-    private func learn(_ index: Int, _ span: borrowing SpanHead, _ batch: SpanBatch) {
-        let stride = 1 + extraWords
-        if index >= isUnitKnown.count {
-            isUnitKnown.append(contentsOf: repeatElement(false, count: index + 1 - isUnitKnown.count))
-            unitBits.append(contentsOf: repeatElement(0, count: (index + 1) * stride - unitBits.count))
-        }
-        var words = [UInt64](repeating: 0, count: stride)
-        AttributeLookup.forEach(in: batch.bytes(batch.units[Int(span.unit)].resource), .resource) { key, value in
-            for (bit, condition) in conditions(for: key) where condition.accepts(value, isResource: true) {
-                words[bit / 64] |= 1 << UInt64(bit % 64)
-            }
-            return true
-        }
-        for word in 0..<stride { unitBits[index * stride + word] = words[word] }
-        isUnitKnown[index] = true
+    /// All words; zeros for a unit that is not known.
+    func all(of unit: Int) -> ArraySlice<UInt64>? {
+        let first = unit * stride
+        return first < words.count ? words[(first + 1)..<(first + stride)] : nil
     }
 
-    private func conditions(for key: UnsafeRawBufferPointer) -> ArraySlice<(bit: Int, condition: AttributeCondition)> {
-        guard let index = keys.find(key) else { return [] }
-        return attributeConditions[conditionsOfKey[index]]
+    mutating func set(_ conditions: [UInt64], of unit: Int) {
+        let first = unit * stride
+        if first >= words.count { words.append(contentsOf: repeatElement(0, count: first + stride - words.count)) }
+        words.replaceSubrange(first..<first + stride, with: [1] + conditions)
     }
 
-    /// One pass over the span's attributes.
-    private func scan(
-        _ span: borrowing SpanHead, _ batch: SpanBatch, _ low: inout UInt64, _ high: UnsafeMutablePointer<UInt64>?
-    ) {
-        let record = batch.record
-        guard let base = record.baseAddress, span.attributes.end <= record.count else { return }
-        var reader = WireReader(base: base.assumingMemoryBound(to: UInt8.self), range: span.attributes)
-        let wanted = AttributeLookup.Message.span.rawValue << 3 | WireType.length
-        do {
-            while true {
-                reader.skipAttributes(withoutKeyLengths: keys.lengths)
-                if reader.isAtEnd { return }
-                let start = reader.position
-                let tag = try reader.tag()
-                guard tag == wanted else {
-                    try reader.skip(tag: tag)
-                    continue
-                }
-                let range = try reader.lengthDelimited()
-                var inner = WireReader(base: reader.base, range: range)
-                // Every exporter writes the key first, and the value behind it; what is not like that is read in full.
-                if !inner.isAtEnd, reader.base[range.start] == 0x0a {
-                    _ = try inner.tag()
-                    let key = try inner.lengthDelimited()
-                    guard let index = keys.find(UnsafeRawBufferPointer(rebasing: record[key.start..<key.end])) else {
-                        continue
-                    }
-                    if high == nil, low & masksOfKey[index] == masksOfKey[index] { continue }
-                    if let value = AttributeLookup.value(behindKey: inner, in: record) {
-                        test(value, ofKey: index, &low, high)
-                        continue
-                    }
-                }
-                test(UnsafeRawBufferPointer(rebasing: record[start..<range.end]), &low, high)
-            }
-        } catch {
-            // The scanner has accepted the record, so this does not happen; a condition that cannot be read is not met.
-        }
-    }
-
-    /// Tests one attribute, given with its tag.
-    private func test(
-        _ field: UnsafeRawBufferPointer, _ low: inout UInt64, _ high: UnsafeMutablePointer<UInt64>?
-    ) {
-        var met = low
-        AttributeLookup.forEach(in: field, .span) { key, value in
-            guard let index = keys.find(key) else { return true }
-            test(value, ofKey: index, &met, high)
-            return true
-        }
-        low = met
-    }
-
-    @inline(__always)
-    private func test(
-        _ value: RawAttributeValue, ofKey index: Int, _ low: inout UInt64, _ high: UnsafeMutablePointer<UInt64>?
-    ) {
-        for position in conditionsOfKey[index] {
-            let bit = attributeConditions[position].bit
-            if Self.isSet(bit, low, high) { continue }
-            if attributeConditions[position].condition.accepts(value, isResource: false) { Self.set(bit, &low, high) }
-        }
-    }
-
-    @inline(__always)
-    private static func isSet(_ bit: Int, _ low: UInt64, _ high: UnsafeMutablePointer<UInt64>?) -> Bool {
-        if bit < 64 { return low &>> UInt64(bit) & 1 != 0 }
-        guard let high else { return false }
-        return high[(bit &- 64) &>> 6] &>> UInt64(bit & 63) & 1 != 0
-    }
-
-    @inline(__always)
-    private static func set(_ bit: Int, _ low: inout UInt64, _ high: UnsafeMutablePointer<UInt64>?) {
-        if bit < 64 {
-            low |= 1 &<< UInt64(bit)
-        } else if let high {
-            high[(bit &- 64) &>> 6] |= 1 &<< UInt64(bit & 63)
-        }
+    mutating func forget(_ unit: Int) {
+        if unit * stride < words.count { words[unit * stride] = 0 }
     }
 }

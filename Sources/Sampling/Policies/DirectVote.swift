@@ -12,16 +12,20 @@ enum DirectVote {
 
     @inline(__always)
     func vote(on trace: borrowing TraceEvidence, matched: ConditionBits) -> SamplingVote {
-        let isMet =
-            switch self {
-            case .status(let wanted): trace.statusSeen & wanted != 0
-            case .latency(let threshold, let upperThreshold):
-                Self.isSlow(trace.duration / 1_000_000, threshold, upperThreshold)
-            case .spanCount(let minimum, let maximum):
-                trace.spanCount >= minimum && (maximum == 0 || trace.spanCount <= maximum)
-            case .anySpan(let isInverted): matched[0] != isInverted
-            }
-        return isMet ? .keep(probability: 1) : .pass(probability: 0)
+        isMet(by: trace, matched: matched) ? .keep(probability: 1) : .pass(probability: 0)
+    }
+
+    /// Whether the vote is to keep, which is certain.
+    @inline(__always)
+    func isMet(by trace: borrowing TraceEvidence, matched: ConditionBits) -> Bool {
+        switch self {
+        case .status(let wanted): trace.statusSeen & wanted != 0
+        case .latency(let threshold, let upperThreshold):
+            Self.isSlow(trace.duration / 1_000_000, threshold, upperThreshold)
+        case .spanCount(let minimum, let maximum):
+            trace.spanCount >= minimum && (maximum == 0 || trace.spanCount <= maximum)
+        case .anySpan(let isInverted): matched[0] != isInverted
+        }
     }
 
     @inline(__always)

@@ -93,6 +93,7 @@ public final class LinkedPolicy: StatefulPolicy, DecisionObserver {
 /// A span has a link.
 final class HasLinkCondition: SpanCondition {
     func matches(_ span: borrowing SpanHead, in batch: SpanBatch) -> Bool {
+        guard span.hasEventsOrLinks else { return false }
         var hasLink = false
         SpanMessage.forEach(SpanMessage.linkField, in: batch.bytes(span.message)) { _ in
             hasLink = true

@@ -41,9 +41,9 @@ package final class PolicyList {
     let nodes: [PolicyNode]
     private let conditions: ConditionTable
     private let stopwatch: PolicyStopwatch
-    /// A policy in the order in which they are asked, with what its types say: worked out once, not per vote.
+    /// A policy in the order in which they are asked: what a vote needs where it is a plain value. Without references, so that
+    /// looking at it counts none.
     private struct Step {
-        let node: PolicyNode
         /// Nil where the policy itself must be asked.
         let directVote: DirectVote?
         let firstCondition: Int
@@ -51,6 +51,12 @@ package final class PolicyList {
         let index: UInt16
         /// Which of `chances` its probability belongs to.
         let group: Int
+    }
+
+    /// The same policy where it must be asked, with what its types say: worked out once, not per vote.
+    private struct Voter {
+        let node: PolicyNode
+        let index: UInt16
         /// In `batchNodes`.
         let batch: Int?
         /// Where it says more of its votes than their probability.
@@ -67,6 +73,7 @@ package final class PolicyList {
 
     /// Drop policies first, then the others, both in the order of the list.
     private let steps: [Step]
+    private let voters: [Voter]
     /// The highest probability of each source of randomness; reused from trace to trace.
     private let chances: UnsafeMutableBufferPointer<Double>
     private let dropCount: Int
@@ -121,9 +128,12 @@ package final class PolicyList {
         self.batchNodes = batchNodes
         steps = zip(order, groups).map { node, group in
             Step(
-                node: node, directVote: (node.policy as? any DirectPolicy)?.directVote,
-                firstCondition: node.firstCondition, counting: node.counting,
-                index: UInt16(truncatingIfNeeded: node.index), group: group,
+                directVote: (node.policy as? any DirectPolicy)?.directVote, firstCondition: node.firstCondition,
+                counting: node.counting, index: UInt16(truncatingIfNeeded: node.index), group: group)
+        }
+        voters = order.map { node in
+            Voter(
+                node: node, index: UInt16(truncatingIfNeeded: node.index),
                 batch: batchNodes.firstIndex { $0.node === node },
                 detailing: node.policy as? any DetailingPolicy, crediting: node.policy as? any CreditingPolicy)
         }
@@ -152,22 +162,37 @@ package final class PolicyList {
     /// Tests the conditions that no span of the trace has met yet; returns conditions 0 to 63 that are met now.
     ///
     /// - Parameters:
-    ///   - unit: the window's number of the span's resource and scope.
+    ///   - record: the batch's bytes.
+    ///   - unit: the window's number of the span's resource and scope, which is known by `conditionsMet(byUnit:of:in:)`.
+    ///   - unitMet: what that said.
     ///   - index: the window's index of the trace.
     @inline(__always)
     func observe(
-        _ span: borrowing SpanHead, in batch: SpanBatch, unit: UInt32, of index: UInt32, matched: UInt64
+        _ span: borrowing SpanHead, in batch: SpanBatch, _ record: UnsafeRawBufferPointer, unit: UInt32,
+        unitMet: UInt64, of index: UInt32, matched: UInt64
     ) -> UInt64 {
         guard conditions.extraWords > 0 else {
-            return conditions.observe(span, in: batch, unit: unit, low: matched, high: nil)
+            return conditions.observe(
+                span, in: batch, record, unit: unit, unitMet: unitMet, low: matched, high: nil)
         }
-        return observeMany(span, in: batch, unit: unit, of: index, matched: matched)
+        return observeMany(span, in: batch, record, unit: unit, unitMet: unitMet, of: index, matched: matched)
     }
 
     private func observeMany(
-        _ span: borrowing SpanHead, in batch: SpanBatch, unit: UInt32, of index: UInt32, matched: UInt64
+        _ span: borrowing SpanHead, in batch: SpanBatch, _ record: UnsafeRawBufferPointer, unit: UInt32,
+        unitMet: UInt64, of index: UInt32, matched: UInt64
     ) -> UInt64 {
-        conditions.observe(span, in: batch, unit: unit, low: matched, high: extraWords(of: index))
+        conditions.observe(
+            span, in: batch, record, unit: unit, unitMet: unitMet, low: matched, high: extraWords(of: index))
+    }
+
+    /// Conditions 0 to 63 that every span of a unit meets.
+    ///
+    /// - Parameters:
+    ///   - unit: the window's number of a resource and scope.
+    ///   - span: one of the unit's spans.
+    func conditionsMet(byUnit unit: UInt32, of span: borrowing SpanHead, in batch: SpanBatch) -> UInt64 {
+        conditions.conditionsMet(byUnit: unit, of: span, in: batch)
     }
 
     private func extraWords(of index: UInt32) -> UnsafeMutablePointer<UInt64>? {
@@ -228,37 +253,16 @@ package final class PolicyList {
         var spared = 1.0
         for group in 0..<chances.count { chances[group] = 0 }
         for position in 0..<steps.count {
-            let vote = vote(of: steps[position], on: trace, matched, isTiming: isTiming)
-            if let batch = steps[position].batch { notedPositions[batch].append(batchPosition) }
-            if position < dropCount {
-                if vote == .drop { return conclude(.init(.dropPolicy, steps[position].creditedIndex), trace, matched) }
-                spared *= 1 - vote.probability
-                continue
-            }
-            // A policy that could have kept the trace raises its probability, whichever policy comes first.
-            let group = steps[position].group
-            chances[group] = max(chances[group], vote.probability)
-            if let policy = steps[position].detailing, !verdict.isKept, verdict.detail.kind == .none || vote.isKeep {
-                verdict.detail = policy.lastDetail
-                verdict.detail.policyIndex = steps[position].index
-            }
-            switch vote {
-            case .keep:
-                if !verdict.isKept {
-                    if steps[position].detailing == nil { verdict.detail = DecisionDetail(.none) }
-                    verdict.isKept = true
-                    verdict.cause = .matched
-                    verdict.policyIndex = steps[position].creditedIndex
-                }
-            case .limited where !verdict.isKept && verdict.cause == .noneMatched:
-                verdict.cause = .limited
-                verdict.policyIndex = steps[position].creditedIndex
-            case .drop: return conclude(.init(.dropPolicy, steps[position].creditedIndex), trace, matched)
-            case .pass where !verdict.isKept && verdict.cause == .noneMatched:
-                guard let credited = steps[position].crediting?.credited else { break }
-                verdict.cause = .sampledOut
-                verdict.policyIndex = UInt16(truncatingIfNeeded: credited.index)
-            case .limited, .pass: break
+            let step = steps[position]
+            // A decision that is timed asks the policies themselves.
+            if let direct = step.directVote, !isTiming {
+                step.counting.pointee.evaluated &+= 1
+                guard direct.isMet(by: trace, matched: matched.of(step.firstCondition)) else { continue }
+                step.counting.pointee.matched &+= 1
+                chances[step.group] = 1
+                if !verdict.isKept { verdict.keep(by: step.index) }
+            } else if let dropped = ask(position, trace, matched, &verdict, &spared) {
+                return conclude(dropped, trace, matched)
             }
             if verdict.isKept, stopsAtFirstMatch { break }
         }
@@ -273,18 +277,46 @@ package final class PolicyList {
         return conclude(verdict, trace, matched)
     }
 
-    /// One policy's vote, counted. A decision that is timed asks the policies themselves.
-    @inline(__always)
-    private func vote(
-        of step: borrowing Step, on trace: borrowing TraceEvidence, _ matched: ConditionBits, isTiming: Bool
-    ) -> SamplingVote {
-        guard let direct = step.directVote, !isTiming else {
-            return step.node.vote(on: copy trace, matched: matched)
+    /// Has a policy vote, and counts its vote.
+    ///
+    /// - Parameter spared: the chance that no drop policy drops a trace like this.
+    /// - Returns: the verdict where the policy drops the trace.
+    private func ask(
+        _ position: Int, _ trace: TraceEvidence, _ matched: ConditionBits, _ verdict: inout Verdict,
+        _ spared: inout Double
+    ) -> Verdict? {
+        let voter = voters[position]
+        let vote = voter.node.vote(on: trace, matched: matched)
+        if let batch = voter.batch { notedPositions[batch].append(batchPosition) }
+        if position < dropCount {
+            if vote == .drop { return Verdict(.dropPolicy, voter.creditedIndex) }
+            spared *= 1 - vote.probability
+            return nil
         }
-        let vote = direct.vote(on: trace, matched: matched.of(step.firstCondition))
-        step.counting.pointee.evaluated &+= 1
-        if vote.isKeep { step.counting.pointee.matched &+= 1 }
-        return vote
+        // A policy that could have kept the trace raises its probability, whichever policy comes first.
+        let group = steps[position].group
+        chances[group] = max(chances[group], vote.probability)
+        if let policy = voter.detailing, !verdict.isKept, verdict.detail.kind == .none || vote.isKeep {
+            verdict.detail = policy.lastDetail
+            verdict.detail.policyIndex = voter.index
+        }
+        switch vote {
+        case .keep:
+            if verdict.isKept { break }
+            let detail = voter.detailing == nil ? DecisionDetail(.none) : verdict.detail
+            verdict.keep(by: voter.creditedIndex)
+            verdict.detail = detail
+        case .limited where !verdict.isKept && verdict.cause == .noneMatched:
+            verdict.cause = .limited
+            verdict.policyIndex = voter.creditedIndex
+        case .drop: return Verdict(.dropPolicy, voter.creditedIndex)
+        case .pass where !verdict.isKept && verdict.cause == .noneMatched:
+            guard let credited = voter.crediting?.credited else { break }
+            verdict.cause = .sampledOut
+            verdict.policyIndex = UInt16(truncatingIfNeeded: credited.index)
+        case .limited, .pass: break
+        }
+        return nil
     }
 
     /// Where a batch is decided the verdict is not final yet.
@@ -446,6 +478,15 @@ package final class PolicyList {
 }
 
 extension PolicyList.Verdict {
+    /// A policy keeps the trace that none kept before. What others say of it does not matter any more.
+    @inline(__always)
+    fileprivate mutating func keep(by policyIndex: UInt16) {
+        isKept = true
+        cause = .matched
+        self.policyIndex = policyIndex
+        detail = DecisionDetail(.none)
+    }
+
     /// - Parameter upstream: the probability with which a trace like this came here.
     fileprivate mutating func apply(_ decision: BudgetDecision, by node: PolicyNode, upstream: Double) {
         let own = upstream > 0 ? min(1, decision.probability / upstream) : 0

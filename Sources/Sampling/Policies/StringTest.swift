@@ -4,9 +4,10 @@ import Patterns
 
 /// Whether a text is one of some values, or matches one of some patterns.
 final class StringTest {
-    private let values: [[UInt8]]
+    let values: [[UInt8]]
     /// They learn while they search: changed in place.
     private var matchers: [TextMatcher]
+    var hasPatterns: Bool { results != nil }
     /// What the patterns answered; nil where there are none.
     private let results: ResultCache?
 

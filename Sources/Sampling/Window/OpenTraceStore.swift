@@ -16,6 +16,8 @@ struct OpenTraceStore: ~Copyable {
     private var lastRunStored = RunPool.none
     /// Reused: units of the record at hand, looked up when the first span needs one.
     private var unitIndices: [UInt32] = []
+    /// Reused: the conditions that these units meet.
+    private var unitConditions: [UInt64] = []
 
     init(arena: consuming SpanArena) {
         self.arena = arena
@@ -30,6 +32,7 @@ struct OpenTraceStore: ~Copyable {
     mutating func beginRecord(unitCount: Int) {
         unitIndices.removeAll(keepingCapacity: true)
         for _ in 0..<unitCount { unitIndices.append(RunPool.none) }
+        while unitConditions.count < unitCount { unitConditions.append(0) }
     }
 
     /// Adds spans of one record to an open trace.
@@ -56,6 +59,7 @@ struct OpenTraceStore: ~Copyable {
             if unit == RunPool.none {
                 unit = units.intern(recordUnits[Int(head.unit)], in: record)
                 unitIndices[Int(head.unit)] = unit
+                unitConditions[Int(head.unit)] = policies.conditionsMet(byUnit: unit, of: head, in: batch)
             }
             let length = Int(head.message.length)
             if !arena.fits(length &+ 4) { openChunk(for: length + 4, settings, hotBytes: hotBytes) }
@@ -81,7 +85,9 @@ struct OpenTraceStore: ~Copyable {
                 last = run
             }
             if isLate { continue }
-            state.matched = policies.observe(head, in: batch, unit: unit, of: index, matched: state.matched)
+            state.matched = policies.observe(
+                head, in: batch, record, unit: unit, unitMet: unitConditions[Int(head.unit)], of: index,
+                matched: state.matched)
             if state.accumulate(head, run: last, position: place.offset, at: streamTime) { isEarlier = true }
             if state.reachesLimit(of: settings) {
                 state.limitReached = streamTime

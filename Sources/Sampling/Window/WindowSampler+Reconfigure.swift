@@ -72,8 +72,10 @@ extension WindowSampler {
             // What is in the window was scanned when it came.
             do { try scanner.scan(bytes, into: batch) } catch { return }
             if let head = batch.heads.first {
+                let unitMet = policies.conditionsMet(byUnit: span.unit, of: head, in: batch)
                 store.table[index].matched = policies.observe(
-                    head, in: batch, unit: span.unit, of: index, matched: store.table[index].matched)
+                    head, in: batch, bytes, unit: span.unit, unitMet: unitMet, of: index,
+                    matched: store.table[index].matched)
             }
             batch.forget()
         }

@@ -2,57 +2,24 @@ import Glibc
 import OTLP
 
 /// Finds attributes in OTLP bytes by key, decoding nothing but the value that is wanted.
-///
-/// Agrees with `AttributeLookup` on everything that the scanner accepts; this one compares keys before it looks at values,
-/// since a filter asks for one key among many.
 enum AttributeFinder {
     /// The value of the first attribute with this key. Malformed bytes count as absent: the scanner has reported them.
     ///
     /// - Parameters:
-    ///   - field: number of the attributes in the message.
+    ///   - message: what the bytes are.
     ///   - bytes: the body of the message, or the part of it that holds the attributes; borrowed, as is the result.
+    ///   - keys: which it can have.
     static func value(
-        of key: UnsafeRawBufferPointer, field: UInt64, in bytes: UnsafeRawBufferPointer
+        of key: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer, _ message: AttributeLookup.Message,
+        keys: UInt64 = AttributeKeyFilter.anything
     ) -> FieldValue {
-        guard var reader = MessageReader(bytes) else { return .absent }
-        let wanted = field << 3 | MessageReader.lengthDelimited
-        while let tag = reader.next() {
-            if tag == wanted, let value = value(of: key, reader.payload) { return value }
+        if keys != AttributeKeyFilter.anything, keys & AttributeKeyFilter.bit(of: key) == 0 { return .absent }
+        guard var cursor = AttributeCursor(bytes, message) else { return .absent }
+        let length = AttributeCursor.bit(ofKeyLength: key.count)
+        while let attribute = cursor.next(keyLengths: length) {
+            if isEqual(attribute.key, key) { return FieldValue(anyValue: attribute.message) }
         }
         return .absent
-    }
-
-    /// The value of one `KeyValue`, or nil where it has another key.
-    @inline(__always)
-    private static func value(
-        of key: UnsafeRawBufferPointer, _ attribute: UnsafeRawBufferPointer
-    ) -> FieldValue? {
-        // What every encoder writes: the key, then the value, both once. Only lengths below 128 are tried here.
-        if attribute.count >= 4, attribute[0] == 0x0a, attribute[1] < 0x80 {
-            let valueTag = 2 &+ Int(attribute[1])
-            if valueTag &+ 2 <= attribute.count, attribute[valueTag] == 0x12, attribute[valueTag &+ 1] < 0x80,
-                valueTag &+ 2 &+ Int(attribute[valueTag &+ 1]) == attribute.count
-            {
-                let candidate = UnsafeRawBufferPointer(rebasing: attribute[2..<valueTag])
-                guard isEqual(candidate, key) else { return nil }
-                return FieldValue(anyValue: UnsafeRawBufferPointer(rebasing: attribute[(valueTag &+ 2)...]))
-            }
-        }
-        return slowValue(of: key, attribute)
-    }
-
-    private static func slowValue(of key: UnsafeRawBufferPointer, _ attribute: UnsafeRawBufferPointer) -> FieldValue? {
-        guard var reader = MessageReader(attribute) else { return key.isEmpty ? .absent : nil }
-        var isWanted = key.isEmpty
-        var value = FieldValue.absent
-        while let tag = reader.next() {
-            switch tag {
-            case 1 << 3 | MessageReader.lengthDelimited: isWanted = isEqual(reader.payload, key)
-            case 2 << 3 | MessageReader.lengthDelimited: value = FieldValue(anyValue: reader.payload)
-            default: break
-            }
-        }
-        return isWanted ? value : nil
     }
 
     @inline(__always)

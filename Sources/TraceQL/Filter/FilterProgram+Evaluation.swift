@@ -112,15 +112,10 @@ extension FilterProgram {
     // MARK: - Fields
 
     private enum Field {
-        // Field numbers of opentelemetry/proto/trace/v1/trace.proto, resource.proto and common.proto.
-        static let spanAttributes: UInt64 = 9
+        // Field numbers of opentelemetry/proto/trace/v1/trace.proto.
         static let spanEvents: UInt64 = 11
         static let spanLinks: UInt64 = 13
         static let spanStatus: UInt64 = 15
-        static let resourceAttributes: UInt64 = 1
-        static let scopeAttributes: UInt64 = 3
-        static let eventAttributes: UInt64 = 3
-        static let linkAttributes: UInt64 = 4
     }
 
     /// Visits the values of a field until `body` returns false; every other node has one value. Absent values are visited
@@ -138,14 +133,16 @@ extension FilterProgram {
                 return
             }
             var isFound = false
-            for scope in [AttributeScope.event, .link] where !isFound {
-                forEachAttribute(scope, key, span) { value in
-                    isFound = true
-                    return body(value)
+            if span.hasEventsOrLinks {
+                for scope in [AttributeScope.event, .link] where !isFound {
+                    forEachAttribute(scope, key, span) { value in
+                        isFound = true
+                        return body(value)
+                    }
                 }
             }
             if !isFound {
-                _ = body(AttributeFinder.value(of: key, field: Field.scopeAttributes, in: span.scope))
+                _ = body(AttributeFinder.value(of: key, in: span.scope, .scopeOrEvent, keys: span.scopeKeys))
             }
         case .intrinsic(let intrinsic, ofParent: false) where intrinsic.isRepeated:
             forEachValue(of: intrinsic, span, body)
@@ -157,10 +154,10 @@ extension FilterProgram {
         _ scope: AttributeScope, _ key: UnsafeRawBufferPointer, _ span: SpanView,
         _ body: (FieldValue) -> Bool
     ) {
+        guard span.hasEventsOrLinks else { return }
         let isEvent = scope == .event
         MessageFinder.forEach(field: isEvent ? Field.spanEvents : Field.spanLinks, in: span.message) { message in
-            let value = AttributeFinder.value(
-                of: key, field: isEvent ? Field.eventAttributes : Field.linkAttributes, in: message)
+            let value = AttributeFinder.value(of: key, in: message, isEvent ? .scopeOrEvent : .link)
             return value.isAbsent ? true : body(value)
         }
     }
@@ -168,6 +165,7 @@ extension FilterProgram {
     private func forEachValue(
         of intrinsic: Intrinsic, _ span: SpanView, _ body: (FieldValue) -> Bool
     ) {
+        guard span.hasEventsOrLinks else { return }
         let start = span.startTime
         switch intrinsic {
         case .eventName:
@@ -204,9 +202,10 @@ extension FilterProgram {
         _ scope: AttributeScope, _ key: UnsafeRawBufferPointer, _ span: SpanView
     ) -> FieldValue {
         switch scope {
-        case .span: return AttributeFinder.value(of: key, field: Field.spanAttributes, in: span.attributes)
-        case .resource: return AttributeFinder.value(of: key, field: Field.resourceAttributes, in: span.resource)
-        case .instrumentation: return AttributeFinder.value(of: key, field: Field.scopeAttributes, in: span.scope)
+        case .span: return AttributeFinder.value(of: key, in: span.attributes, .span, keys: span.attributeKeys)
+        case .resource: return AttributeFinder.value(of: key, in: span.resource, .resource, keys: span.resourceKeys)
+        case .instrumentation:
+            return AttributeFinder.value(of: key, in: span.scope, .scopeOrEvent, keys: span.scopeKeys)
         case .event, .link:
             var first = FieldValue.absent
             forEachAttribute(scope, key, span) { value in
@@ -217,20 +216,22 @@ extension FilterProgram {
         case .any:
             let direct = directAttribute(key, span)
             if !direct.isAbsent { return direct }
-            for scope in [AttributeScope.event, .link, .instrumentation] {
-                let value = attribute(scope, key, span)
-                if !value.isAbsent { return value }
+            if span.hasEventsOrLinks {
+                for scope in [AttributeScope.event, .link] {
+                    let value = attribute(scope, key, span)
+                    if !value.isAbsent { return value }
+                }
             }
-            return .absent
+            return attribute(.instrumentation, key, span)
         }
     }
 
     /// An attribute of the span, or else of the resource.
     @inline(__always)
     private func directAttribute(_ key: UnsafeRawBufferPointer, _ span: SpanView) -> FieldValue {
-        let value = AttributeFinder.value(of: key, field: Field.spanAttributes, in: span.attributes)
+        let value = AttributeFinder.value(of: key, in: span.attributes, .span, keys: span.attributeKeys)
         if !value.isAbsent { return value }
-        return AttributeFinder.value(of: key, field: Field.resourceAttributes, in: span.resource)
+        return AttributeFinder.value(of: key, in: span.resource, .resource, keys: span.resourceKeys)
     }
 
     private func intrinsic(
@@ -261,7 +262,7 @@ extension FilterProgram {
         case .rootService:
             guard let root = trace?.root else { return .absent }
             return serviceKey.map {
-                AttributeFinder.value(of: $0, field: Field.resourceAttributes, in: root.resource)
+                AttributeFinder.value(of: $0, in: root.resource, .resource)
             } ?? .absent
         case .nestedSetLeft: return trace.map { .int(Int64($0.tree.left[span.index])) } ?? .absent
         case .nestedSetRight: return trace.map { .int(Int64($0.tree.right[span.index])) } ?? .absent

@@ -19,6 +19,12 @@ package struct SpanView {
     package var endTime: UInt64
     package var kind: UInt8
     package var status: UInt8
+    /// Nobody needs to look for events and links where there are none.
+    var hasEventsOrLinks: Bool
+    /// Which attributes it, its resource and its scope can have: see `AttributeKeyFilter`.
+    var attributeKeys: UInt64
+    var resourceKeys: UInt64
+    var scopeKeys: UInt64
     /// Place in the trace at hand; 0 where spans are looked at one by one.
     var index: Int = 0
 
@@ -38,12 +44,18 @@ package struct SpanView {
         endTime = head.endTime
         kind = head.kind
         status = head.status
+        hasEventsOrLinks = head.hasEventsOrLinks
+        attributeKeys = head.attributeKeys
+        resourceKeys = AttributeKeyFilter.nothing
+        scopeKeys = AttributeKeyFilter.nothing
         resource = Self.nothing
         scope = Self.nothing
         if withUnit, Int(head.unit) < batch.units.count {
             let unit = batch.units[Int(head.unit)]
             resource = Self.slice(unit.resource, record)
             scope = Self.slice(unit.scope, record)
+            resourceKeys = unit.resourceKeys
+            scopeKeys = unit.scopeKeys
         }
     }
 
@@ -70,6 +82,10 @@ package struct SpanView {
         endTime = 0
         kind = 0
         status = 0
+        hasEventsOrLinks = false
+        attributeKeys = AttributeKeyFilter.anything
+        resourceKeys = AttributeKeyFilter.anything
+        scopeKeys = AttributeKeyFilter.anything
         guard let start = message.baseAddress else { return }
         var reader = WireReader(base: start.assumingMemoryBound(to: UInt8.self), from: 0, to: message.count)
         do { try read(&reader) } catch {}
@@ -110,6 +126,9 @@ package struct SpanView {
                 if let code = try OTLPValidator.checkStatus(WireReader(base: reader.base, range: range)) {
                     status = code
                 }
+            case 11 << 3 | WireType.length, 13 << 3 | WireType.length:
+                hasEventsOrLinks = true
+                _ = try reader.lengthDelimited()
             default: try reader.skip(tag: tag)
             }
         }

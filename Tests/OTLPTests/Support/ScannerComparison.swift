@@ -27,11 +27,30 @@ struct ScannerComparison {
             return
         }
         if scanner.rejectedSpans.map(\.index) != slow.rejectedSpans.map(\.index)
-            || scanner.rejectedSpans.map(\.error) != slow.rejectedSpans.map(\.error) || batch.units != reference.units
+            || scanner.rejectedSpans.map(\.error) != slow.rejectedSpans.map(\.error)
+            || batch.units.map(Fields.init) != reference.units.map(Fields.init)
             || batch.heads.map(Fields.init) != reference.heads.map(Fields.init)
         {
             Issue.record("other spans; \(place()); \(hex(record))")
         }
+        if !areKeysFound { Issue.record("a key is not in the filter; \(place()); \(hex(record))") }
+    }
+
+    /// Whether no attribute is missed by those who ask the scanner which keys there can be.
+    private var areKeysFound: Bool {
+        func isFound(_ message: UnsafeRawBufferPointer, _ kind: AttributeLookup.Message, in keys: UInt64) -> Bool {
+            var isFound = true
+            AttributeLookup.forEach(in: message, kind) { key, _ in
+                isFound = isFound && keys & AttributeKeyFilter.bit(of: key) != 0
+                return isFound
+            }
+            return isFound
+        }
+        return batch.heads.allSatisfy { isFound(batch.bytes($0.message), .span, in: $0.attributeKeys) }
+            && batch.units.allSatisfy {
+                isFound(batch.bytes($0.resource), .resource, in: $0.resourceKeys)
+                    && isFound(batch.bytes($0.scope), .scopeOrEvent, in: $0.scopeKeys)
+            }
     }
 
     /// One attribute with this key and this `AnyValue`, in a span, a resource, a scope, an event and a link.
@@ -67,12 +86,18 @@ struct ScannerComparison {
         var ranges: [ByteRange]
         var numbers: [UInt64]
 
+        init(_ unit: SpanUnit) {
+            ids = []
+            ranges = [unit.resource, unit.resourceSchemaURL, unit.scope, unit.scopeSchemaURL]
+            numbers = []
+        }
+
         init(_ head: SpanHead) {
             ids = [head.traceID.high, head.traceID.low, head.spanID.value, head.parentSpanID.value]
             ranges = [head.message, head.name, head.traceState, head.attributes]
             numbers = [
                 head.startTime, head.endTime, UInt64(head.flags), UInt64(head.unit), UInt64(head.attributeCount),
-                UInt64(head.kind), UInt64(head.status),
+                UInt64(head.kind), UInt64(head.status), head.hasEventsOrLinks ? 1 : 0,
             ]
         }
     }

@@ -138,9 +138,11 @@ struct SlowScanner {
             case 7 << 3 | SlowWireType.fixed64: head.startTime = try reader.fixed64()
             case 8 << 3 | SlowWireType.fixed64: head.endTime = try reader.fixed64()
             case 11 << 3 | SlowWireType.length:
+                head.hasEventsOrLinks = true
                 let range = try reader.lengthDelimited()
                 try SlowValidator.checkEvent(SlowReader(base: reader.base, range: range))
             case 13 << 3 | SlowWireType.length:
+                head.hasEventsOrLinks = true
                 let range = try reader.lengthDelimited()
                 try SlowValidator.checkLink(SlowReader(base: reader.base, range: range))
             case 15 << 3 | SlowWireType.length:
