@@ -37,9 +37,9 @@ package final class WorkerThread: @unchecked Sendable {
         let queue = BlockingQueue<Message>()
         self.queue = queue
         writer = try WriterThread(store: store, writer: index) { queue.append(.outcome($0)) }
-        restorer = try RestoreThread(store: store, worker: index, log: { control.log($0) }) {
-            queue.append(.restored($0, failure: $1, milliseconds: $2))
-        }
+        restorer = try RestoreThread(
+            store: store, worker: index, log: { control.log($0) },
+            report: { queue.append(.restored($0, failure: $1, milliseconds: $2)) })
         core = WorkerCore(
             index: index, plan: plan, settings: settings, environment: environment, sinks: sinks, store: store,
             control: control, writer: writer, restorer: restorer, at: .current())
