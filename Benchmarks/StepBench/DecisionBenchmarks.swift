@@ -46,6 +46,8 @@ enum DecisionBenchmarks {
             "remember: \(Measuring.format(insertion)) ns, slowest second \(Measuring.format(slowest * 1000)) ms "
                 + "for \(rate); false positives \(memory.falsePositiveRate)")
         let window = rate * 500
+        // Part of both figures below.
+        print("ids made and chosen alone: \(Measuring.format(choosing { number - mixed($0) % window })) ns")
         report("look-up, unknown trace", memory) { 1 << 40 + $0 }
         report("look-up, decided trace", memory) { number - mixed($0) % window }
     }
@@ -57,6 +59,20 @@ enum DecisionBenchmarks {
             duration: 1, firstOffset: 0, lastOffset: 0)
     }
 
+    private static func choosing(_ pick: (UInt64) -> UInt64) -> Double {
+        let count: UInt64 = 14_000_000
+        var sum: UInt64 = 0
+        let begin = Measuring.cpuSeconds()
+        for index in 0..<count {
+            let id = id(pick(index))
+            sum ^= id.high ^ id.low
+        }
+        let time = (Measuring.cpuSeconds() - begin) / Double(count) * 1e9
+        // Used, or the loop would not be there.
+        return sum == 0 ? 0 : time
+    }
+
+    /// Look-ups that do not wait for each other, as those of a record's spans.
     private static func report(_ name: String, _ memory: borrowing DecisionMemory, _ pick: (UInt64) -> UInt64) {
         let count: UInt64 = 2_000_000
         var times: [Double] = []

@@ -29,6 +29,7 @@ final class TestWorker {
             layout: StoreLayout(root: "store"), incarnation: name, fileSystem: world.fileSystem)
         control = Control(topics: world.topics)
         writer = HeldGroup(book: world.book)
+        let restorer = HeldRestores()
         var sinks: [String: CapturingSink] = [:]
         var byIndex: [Int: any Sink] = [:]
         for index in world.plan.sinks {
@@ -47,7 +48,7 @@ final class TestWorker {
         core = WorkerCore(
             index: 0, plan: world.plan, settings: TailraceWorker.workerSettings(world.plan, threads: 1),
             environment: environment, sinks: WorkerSinks(sinks: byIndex, deadLetters: deadLetters), store: store,
-            control: control, writer: writer, at: world.time)
+            control: control, writer: writer, restorer: restorer, at: world.time)
         for topic in topics {
             guard let source = world.plan.index(of: topic.source) else { continue }
             let taskPlan = try TaskPlan.make(plan: world.plan, source: source, environment: environment)
@@ -56,6 +57,7 @@ final class TestWorker {
                 core.assign(
                     partition, restored, taskPlan, PartitionTask.Settings(taskPlan),
                     startOffset: restored.entry?.low ?? 0, at: world.time)
+                try restorer.finish(core, store, at: world.time)
                 positions[partition] = restored.startOffset ?? topic.committed[number]
                 guard let task = core.task(partition) else { continue }
                 task.observer = book
@@ -179,6 +181,22 @@ final class TestWorker {
         }
     }
 
+    /// Reads decisions back at once.
+    private final class HeldRestores: TaskRestorer, @unchecked Sendable {
+        // Used by the thread that runs the test only, hence the unchecked Sendable.
+        private var waiting: [TaskRestore] = []
+
+        func restore(_ restore: TaskRestore) { waiting.append(restore) }
+
+        func finish(_ core: WorkerCore, _ store: FileDeliveryStore, at time: WorkerTime) throws {
+            for restore in waiting {
+                try restore.perform(store)
+                core.restored(restore, failure: nil, milliseconds: 0, at: time)
+            }
+            waiting = []
+        }
+    }
+
     /// The process around the worker.
     private final class Control: WorkerControl, @unchecked Sendable {
         // Used by the thread that runs the test only, hence the unchecked Sendable.
@@ -199,7 +217,9 @@ final class TestWorker {
             }
         }
 
-        func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], worker: Int) {
+        func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], worker: Int, for reason: PauseReason) {
+            // Nothing comes before a partition is restored.
+            if reason == .restoring { return }
             if isPaused { paused.formUnion(partitions) } else { paused.subtract(partitions) }
         }
 

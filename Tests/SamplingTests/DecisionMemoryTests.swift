@@ -204,6 +204,67 @@ struct FingerprintTableTests {
     }
 }
 
+@Suite("Kept decisions")
+struct KeptDecisionTests {
+    /// Enough for segments that have pages of their own, and that grew through all the sizes before.
+    @Test("each is found with its latest reason however many there are, and no other trace is")
+    func grows() {
+        var random = SeededRandom(seed: 7)
+        var kept = KeptDecisions()
+        let ids = (0..<400_000).map { _ in TraceID(high: random.next(), low: random.next()) }
+        func reason(_ index: Int) -> KeptDecisions.Reason {
+            KeptDecisions.Reason(
+                policyIndex: UInt16(index % 5), policyVersion: 1, probability: Double(index % 100), trigger: .root)
+        }
+        for (index, id) in ids.enumerated() {
+            kept.insert(id, hash: DecisionMemory.hash(id), reason(index), decidedAt: Int64(index), oldest: 0)
+        }
+        for (index, id) in ids.enumerated() where index % 3 == 0 {
+            kept.insert(id, hash: DecisionMemory.hash(id), reason(index + 1), decidedAt: 400_000, oldest: 0)
+        }
+        var wrong = 0
+        for (index, id) in ids.enumerated() {
+            let found = kept.find(id, hash: DecisionMemory.hash(id))
+            let (expected, time) = index % 3 == 0 ? (reason(index + 1), 400_000) : (reason(index), Int64(index))
+            if found?.reason != expected || found?.decidedAt != time { wrong += 1 }
+            let other = TraceID(high: id.high, low: ~id.low)
+            if kept.find(other, hash: DecisionMemory.hash(other)) != nil { wrong += 1 }
+        }
+        #expect(wrong == 0)
+        let (count, byteCount) = (kept.count, kept.byteCount)
+        #expect(count == ids.count)
+        #expect(byteCount < ids.count * 30, "\(byteCount) bytes")
+        // All but the last are old: what is swept is gone, the rest stays.
+        kept.sweep(share: 1, oldest: 400_000)
+        let left = kept.count
+        #expect(left == (ids.count + 2) / 3)
+        let isThere = kept.find(ids[0], hash: DecisionMemory.hash(ids[0])) != nil
+        let isGone = kept.find(ids[1], hash: DecisionMemory.hash(ids[1])) == nil
+        #expect(isThere && isGone)
+    }
+
+    /// Ids with this upper half have the same hash, whatever the lower one is: nobody must be able to make tables grow without
+    /// end, or traces forgotten, by choosing his trace ids.
+    @Test("ids that somebody chose for their hash are found too, in little memory, and are forgotten in time")
+    func crowded() {
+        var kept = KeptDecisions()
+        let ids = (0..<5000 as Range<UInt64>).map { TraceID(high: 0x9e37_79b9_7f4a_7c14, low: $0) }
+        #expect(Set(ids.map { DecisionMemory.hash($0) }).count == 1)
+        let reason = KeptDecisions.Reason(policyIndex: 0, policyVersion: 0, probability: 1, trigger: .max)
+        for _ in 0..<2 {
+            for id in ids { kept.insert(id, hash: DecisionMemory.hash(id), reason, decidedAt: 5, oldest: 0) }
+        }
+        let found = ids.filter { kept.find($0, hash: DecisionMemory.hash($0)) != nil }.count
+        #expect(found == ids.count)
+        let (count, byteCount) = (kept.count, kept.byteCount)
+        #expect(count == ids.count)
+        #expect(byteCount < 1 << 20, "\(byteCount) bytes")
+        kept.sweep(share: 1, oldest: 6)
+        let (left, isKnown) = (kept.count, kept.find(ids[4000], hash: DecisionMemory.hash(ids[4000])) != nil)
+        #expect(left == 0 && !isKnown)
+    }
+}
+
 @Suite("Decisions restored from before a change of the policies")
 struct RestoredDecisionTests {
     @Test(

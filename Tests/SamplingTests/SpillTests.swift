@@ -135,6 +135,22 @@ struct SpillTests {
         #expect(driver.open.isEmpty && driver.wrongRefs.isEmpty && driver.sampler.failure == nil)
     }
 
+    /// The worker is paused while the disk refuses: it would wait for a write that never comes (simulator, seed 5261).
+    @Test("does not wait for the disk any more once what it refused is decided")
+    func decidedAfterRefusal() throws {
+        let files = FaultySpillFiles()
+        files.writesLeft = 0
+        let driver = SamplerDriver(.only(max: 5000), policies: [KeepNothingPolicy()], spillFiles: files)
+        for step in 0..<100 as Range<Int64> {
+            try driver.send([SentSpan(trace: UInt64(step) + 1, id: 1, padding: 40_000)], at: 1000 + step)
+        }
+        driver.sampler.shrink(toBytes: 1 << 20, output: driver)
+        #expect(driver.sampler.gauges.spillError != nil && driver.decisions.isEmpty)
+        driver.closeAll()
+        driver.sampler.shrink(toBytes: 1000, output: driver)
+        #expect(driver.open.isEmpty && driver.sampler.gauges.spillError == nil)
+    }
+
     @Test("no directory for files is like a full disk")
     func noDirectory() throws {
         let files = FaultySpillFiles()

@@ -38,6 +38,7 @@
         case revokedTaskStays
         case revokeTakesEverything
         case rowsOfOldEpochKept
+        case restoreNotCancelled
         // Ledger, window, memory
         case watermarkFromTail
         case rejectedCountedTwice

@@ -132,6 +132,9 @@ public struct RestoredTask: Sendable {
         #endif
         return entry?.low
     }
+
+    /// Whether there are decisions to be read back before the first record.
+    public var hasDecisions: Bool { entry?.decisionFiles.isEmpty == false }
 }
 
 /// Where commit groups become durable and visible. Implemented over files by module Storage.
@@ -143,8 +146,11 @@ public protocol DeliveryStore: AnyObject, Sendable {
     func acquire(_ partition: PartitionID) throws -> RestoredTask
     /// Reads remembered decisions back, block by block, newer than `oldest` (stream time, milliseconds): what a sampler needs
     /// to follow them. Sizes, durations and offsets of the records are 0.
+    ///
+    /// - Throws: what `body` throws, as it is; it ends the reading.
     func readDecisions(
-        of entry: TaskEntry, since oldest: Int64, _ body: (_ sampler: String, _ records: [DecisionRecord]) -> Void
+        of entry: TaskEntry, since oldest: Int64,
+        _ body: (_ sampler: String, _ records: [DecisionRecord]) throws -> Void
     ) throws
     /// Performs the group's steps in order; the rename of the manifest is the commit point. Entries of partitions that have
     /// a newer owner are left out.

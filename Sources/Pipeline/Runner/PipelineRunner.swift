@@ -15,6 +15,8 @@ public final class PipelineRunner: @unchecked Sendable {
     private let failure = Mutex<String?>(nil)
     private let losses = Mutex<[String]>([])
     private let routes = Mutex<[PartitionID: Route]>([:])
+    /// Sources are told under the lock, so that the last word is the right one.
+    private let pauses = Mutex(PartitionPauses())
 
     private struct Parts {
         var plan: PipelinePlan
@@ -185,6 +187,9 @@ public final class PipelineRunner: @unchecked Sendable {
                 routes[partition] = Route(worker: least, source: host.source)
                 return least
             }
+            pauses.withLock { $0.forget([partition]) }
+            // Until its worker has its decisions; the other partitions go on.
+            if restored.hasDecisions { setPaused(true, [partition], for: .restoring) }
             // Without an entry the first record says where the partition starts.
             workers[worker].send(
                 .assign(partition, restored, tasks.plan, tasks.settings, startOffset: restored.entry?.low ?? 0))
@@ -205,6 +210,7 @@ public final class PipelineRunner: @unchecked Sendable {
             waiting.append(completion)
         }
         var offsets: [PartitionID: CommittedOffset] = [:]
+        defer { pauses.withLock { $0.forget(partitions) } }
         for completion in waiting {
             // The worker keeps the deadline itself; the second is for what it had at hand when asked.
             guard let answer = completion.wait(timeout: settings.revokeDeadline + 1000) else {
@@ -236,7 +242,7 @@ public final class PipelineRunner: @unchecked Sendable {
 
     /// Pauses a worker's partitions until its queue has been worked off.
     private func throttle(_ worker: Int) {
-        setPaused(true, partitions(of: worker))
+        setPaused(true, partitions(of: worker), for: .throttled)
         throttled.withLock { _ = $0.insert(worker) }
     }
 
@@ -292,13 +298,11 @@ public final class PipelineRunner: @unchecked Sendable {
 
     func releaseThrottled() {
         let ready = throttled.withLock { throttled in
-            let ready = throttled.filter {
-                workers[$0].waitingBytes < settings.queueBytes / 2 && !workers[$0].latestSnapshot.isPaused
-            }
+            let ready = throttled.filter { workers[$0].waitingBytes < settings.queueBytes / 2 }
             throttled.subtract(ready)
             return ready
         }
-        for worker in ready { setPaused(false, partitions(of: worker)) }
+        for worker in ready { setPaused(false, partitions(of: worker), for: .throttled) }
     }
 
     func reachedEnd(_ partition: PartitionID) {
@@ -349,11 +353,16 @@ public final class PipelineRunner: @unchecked Sendable {
         routes.withLock { routes in routes.filter { $0.value.worker == worker }.map(\.key) }
     }
 
-    func setPaused(_ isPaused: Bool, _ partitions: [PartitionID]) {
-        for host in hosts {
-            let own = routes.withLock { routes in partitions.filter { routes[$0]?.source === host.source } }
-            if own.isEmpty { continue }
-            if isPaused { host.source.pause(own) } else { host.source.resume(own) }
+    func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], for reason: PauseReason) {
+        let hosts = hosts
+        pauses.withLock { pauses in
+            let owned = routes.withLock { routes in partitions.filter { routes[$0] != nil } }
+            let changed = isPaused ? pauses.pause(owned, for: reason) : pauses.resume(owned, for: reason)
+            for host in hosts {
+                let own = routes.withLock { routes in changed.filter { routes[$0]?.source === host.source } }
+                if own.isEmpty { continue }
+                if isPaused { host.source.pause(own) } else { host.source.resume(own) }
+            }
         }
     }
 
@@ -375,8 +384,8 @@ public final class PipelineRunner: @unchecked Sendable {
 
         func commit(_ offsets: [PartitionID: CommittedOffset], wait: Bool) { runner?.commit(offsets, wait: wait) }
 
-        func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], worker: Int) {
-            runner?.setPaused(isPaused, partitions)
+        func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], worker: Int, for reason: PauseReason) {
+            runner?.setPaused(isPaused, partitions, for: reason)
         }
 
         func fenced(_ partitions: [PartitionID]) { runner?.fenced(partitions) }

@@ -3,7 +3,7 @@
 ///
 /// Owned by one thread. Every call that depends on time is given it.
 package final class WorkerCore {
-    private struct Owned {
+    struct Owned {
         let task: PartitionTask
         /// Monotonic milliseconds of the last record, and stream time then.
         var lastRecordAt: Int64
@@ -24,14 +24,19 @@ package final class WorkerCore {
     }
 
     private var settings: WorkerSettings
-    private let environment: StageEnvironment
-    private var sinks: WorkerSinks
+    let environment: StageEnvironment
+    private(set) var sinks: WorkerSinks
     private let store: any DeliveryStore
-    private let control: any WorkerControl
+    let control: any WorkerControl
     private let writer: any GroupWriter
-    private let index: Int
+    let restorer: any TaskRestorer
+    let index: Int
 
-    private var tasks: [PartitionID: Owned] = [:]
+    var tasks: [PartitionID: Owned] = [:]
+    /// Partitions that are ours and not yet in `tasks`: their decisions are being read back.
+    var restoring: [PartitionID: Restoring] = [:]
+    /// Of tasks that were restored.
+    var finishedRestores: (decisions: UInt64, milliseconds: UInt64) = (0, 0)
     private var departed = DepartedTasks()
     private var isPublishing = false
     /// Partitions with their epochs in the group under way.
@@ -43,18 +48,19 @@ package final class WorkerCore {
     /// The plan that the sinks belong to.
     private var plan: PipelinePlan
     /// How a source's tasks run since the last reload; by the source's name.
-    private var reloaded: [String: (plan: TaskPlan, settings: PartitionTask.Settings)] = [:]
-    private var budgetShares = BudgetShares()
+    private(set) var reloaded: [String: (plan: TaskPlan, settings: PartitionTask.Settings)] = [:]
+    private(set) var budgetShares = BudgetShares()
     /// Monotonic milliseconds.
     private var lastFlush: Int64
     private var lastUpkeep: Int64
     private var ladder = DegradationLadder()
     private var lastEarlyTraces: UInt64 = 0
-    package private(set) var snapshot = WorkerSnapshot()
+    package internal(set) var snapshot = WorkerSnapshot()
 
     package init(
         index: Int, plan: PipelinePlan, settings: WorkerSettings, environment: StageEnvironment, sinks: WorkerSinks,
-        store: any DeliveryStore, control: any WorkerControl, writer: any GroupWriter, at time: WorkerTime
+        store: any DeliveryStore, control: any WorkerControl, writer: any GroupWriter,
+        restorer: any TaskRestorer, at time: WorkerTime
     ) {
         self.index = index
         self.plan = plan
@@ -64,6 +70,7 @@ package final class WorkerCore {
         self.store = store
         self.control = control
         self.writer = writer
+        self.restorer = restorer
         lastFlush = time.monotonic
         lastUpkeep = time.monotonic
     }
@@ -78,35 +85,6 @@ package final class WorkerCore {
     package func committedLow(_ partition: PartitionID) -> Int64? { tasks[partition]?.committedLow }
 
     // MARK: - Records in
-
-    package func assign(
-        _ partition: PartitionID, _ restored: RestoredTask, _ plan: TaskPlan, _ taskSettings: PartitionTask.Settings,
-        startOffset: Int64, at time: WorkerTime
-    ) {
-        // An assignment that was on its way during a reload still names the old plan.
-        let current = reloaded[taskSettings.sourceName] ?? (plan, taskSettings)
-        do {
-            let task = try PartitionTask(
-                taskPlan: current.plan, settings: current.settings, partition: partition, environment: environment,
-                restored: restored, startOffset: startOffset, sinks: sinks)
-            #if TAILRACE_MUTATIONS
-                let entry = ProtocolMutation.active == .decisionsNotRestored ? nil : restored.entry
-            #else
-                let entry = restored.entry
-            #endif
-            if let entry {
-                try store.readDecisions(of: entry, since: task.decisionHorizonStart) { sampler, records in
-                    task.restoreDecisions(sampler: sampler, records)
-                }
-            }
-            task.take(budgetShares)
-            tasks[partition] = Owned(
-                task: task, lastRecordAt: time.monotonic, lastRecordStreamTime: task.streamTime,
-                committedLow: task.position)
-        } catch {
-            control.failed(StageError("cannot take over \(partition): \(error)"))
-        }
-    }
 
     /// Processes a batch; its bytes may be released when this returns. A batch that was under way when its partition went is
     /// ignored: its next owner reads it.
@@ -171,6 +149,7 @@ package final class WorkerCore {
                     current.plan, settings: current.settings, environment: environment, sinks: sinks)
                 owned.task.take(budgetShares)
             }
+            for partition in restoring.keys { restoring[partition]?.isOutdated = true }
         } catch {
             control.failed(StageError("cannot take over the new configuration: \(error)"))
         }
@@ -266,9 +245,9 @@ package final class WorkerCore {
                 let running = tasks.keys.filter { !paused.contains($0) }.sorted()
             #endif
             paused.formUnion(running)
-            if !running.isEmpty { control.setPaused(true, running, worker: index) }
+            if !running.isEmpty { control.setPaused(true, running, worker: index, for: .pressure) }
         } else if !paused.isEmpty {
-            control.setPaused(false, paused.sorted(), worker: index)
+            control.setPaused(false, paused.sorted(), worker: index, for: .pressure)
             paused = []
         }
     }
@@ -427,6 +406,7 @@ package final class WorkerCore {
             let gone = lost ? partitions : []
         #endif
         removeTasks(gone)
+        cancelRestores(of: partitions)
         revocation = Revocation(
             partitions: partitions, deadline: time.monotonic + Int64(settings.revokeDeadline))
     }
@@ -487,6 +467,7 @@ package final class WorkerCore {
 
     /// Makes the snapshot say what is true now.
     package func renewSnapshot() {
+        noteRestores()
         snapshot.departed = departed.counters
         snapshot.bufferedBytes = sinks.bufferedBytes
         snapshot.partitions = tasks.values.map { owned in

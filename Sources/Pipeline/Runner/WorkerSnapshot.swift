@@ -34,6 +34,12 @@ public struct WorkerSnapshot: Sendable {
     /// Why nothing is committed at present; nil when all is well.
     public var flushError: String?
     public var isPaused = false
+    /// Partitions that wait for their decisions.
+    public var restoringPartitions = 0
+    /// Decisions that were read back, those of restores under way included.
+    public var restoredDecisions: UInt64 = 0
+    /// Time that finished restores took, milliseconds.
+    public var restoreMilliseconds: UInt64 = 0
     /// Steps taken because something is short, in the order of the ladder.
     public var degradation: [DegradationStep] = []
     /// How often each step was taken.

@@ -14,17 +14,21 @@ package final class WorkerThread: @unchecked Sendable {
         case reload(PlanReload, Completion<Void>)
         case budgetShares(BudgetShares)
         case outcome(PublishOutcome)
+        case restored(TaskRestore, failure: String?, milliseconds: Int64)
         case find(TraceID, Completion<[WaitingTrace]>)
         case stop
     }
 
     private let core: WorkerCore
     private let writer: WriterThread
+    private let restorer: RestoreThread
     private let queue: BlockingQueue<Message>
     private var thread: NamedThread?
     private let published = Mutex(WorkerSnapshot())
     private let queuedBytes = Atomic<Int>(0)
     private var isStopping = false
+    /// What came of partitions that are being restored, in its order.
+    private var waiting: [PartitionID: [Message]] = [:]
 
     package init(
         index: Int, plan: PipelinePlan, settings: WorkerSettings, environment: StageEnvironment, sinks: WorkerSinks,
@@ -33,9 +37,12 @@ package final class WorkerThread: @unchecked Sendable {
         let queue = BlockingQueue<Message>()
         self.queue = queue
         writer = try WriterThread(store: store, writer: index) { queue.append(.outcome($0)) }
+        restorer = try RestoreThread(
+            store: store, worker: index, log: { control.log($0) },
+            report: { queue.append(.restored($0, failure: $1, milliseconds: $2)) })
         core = WorkerCore(
             index: index, plan: plan, settings: settings, environment: environment, sinks: sinks, store: store,
-            control: control, writer: writer, at: .current())
+            control: control, writer: writer, restorer: restorer, at: .current())
         thread = try NamedThread(name: "worker-\(index)") { [unowned self] in run() }
     }
 
@@ -56,6 +63,7 @@ package final class WorkerThread: @unchecked Sendable {
         queue.append(.stop)
         thread?.join()
         writer.stop()
+        restorer.stop()
     }
 
     // MARK: - The thread
@@ -68,6 +76,7 @@ package final class WorkerThread: @unchecked Sendable {
             }
             upkeep()
         }
+        core.cancelRestores()
         core.renewSnapshot()
         publishSnapshot()
     }
@@ -82,7 +91,31 @@ package final class WorkerThread: @unchecked Sendable {
         published.withLock { $0 = copy }
     }
 
+    /// Keeps what comes of a partition that is being restored: it is paused, so that is what was on its way. (Ends are reported
+    /// again and again.)
+    private func postpones(_ message: Message) -> Bool {
+        let partition: PartitionID
+        switch message {
+        case .records(let batch): partition = batch.partition
+        case .ended(let id), .logRestarted(let id, _): partition = id
+        default: return false
+        }
+        guard core.isRestoring(partition) else { return false }
+        waiting[partition, default: []].append(message)
+        return true
+    }
+
+    /// The partition is restored, or has gone: then nobody uses what came of it, and it is released.
+    private func handlePostponed(_ partition: PartitionID) {
+        guard !core.isRestoring(partition) else { return }
+        for message in waiting.removeValue(forKey: partition) ?? [] {
+            handle(message)
+            upkeep()
+        }
+    }
+
     private func handle(_ message: Message) {
+        if postpones(message) { return }
         switch message {
         case .assign(let partition, let restored, let plan, let taskSettings, let startOffset):
             core.assign(partition, restored, plan, taskSettings, startOffset: startOffset, at: .current())
@@ -95,11 +128,15 @@ package final class WorkerThread: @unchecked Sendable {
         case .logRestarted(let partition, let offset): core.logRestarted(partition, at: offset)
         case .revoke(let partitions, let lost, let completion):
             completion.complete(revoke(partitions, lost: lost))
+            for partition in partitions { handlePostponed(partition) }
         case .reload(let reload, let completion):
             core.reload(reload)
             completion.complete(())
         case .budgetShares(let shares): core.take(shares)
         case .outcome(let outcome): core.finished(outcome)
+        case .restored(let restore, let failure, let milliseconds):
+            core.restored(restore, failure: failure, milliseconds: milliseconds, at: .current())
+            handlePostponed(restore.partition)
         case .find(let id, let completion): completion.complete(core.waiting(id))
         case .stop: isStopping = true
         }

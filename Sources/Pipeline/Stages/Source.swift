@@ -7,7 +7,8 @@ public protocol Source: AnyObject, Sendable {
     func run(_ host: any SourceHost) throws
     /// Asks `run` to return soon: partitions are revoked first. Callable from any thread.
     func stop()
-    /// Stops and restarts the delivery of partitions' records. Callable from any thread.
+    /// Stops and restarts the delivery of partitions' records. Callable from any thread, also for partitions that are just being
+    /// assigned (from within `SourceHost.assign`): these start paused.
     func pause(_ partitions: [PartitionID])
     func resume(_ partitions: [PartitionID])
     /// Tells the log how far it was processed: the watermark, a hint for lag and for a lost store. Callable from any thread.

@@ -55,6 +55,8 @@ package struct DecisionMemory: ~Copyable {
 
     package func find(_ id: TraceID) -> Answer {
         let hash = Self.hash(id)
+        // Both are asked, whatever the one answers: their memory is waited for together.
+        let isDropped = dropped.contains(hash)
         // Kept ones first: a false match must not drop late spans of a kept trace.
         if let found = kept.find(id, hash: hash), found.decidedAt >= oldest {
             return .kept(
@@ -62,7 +64,7 @@ package struct DecisionMemory: ~Copyable {
                     policyIndex: found.reason.policyIndex, policyVersion: found.reason.policyVersion,
                     probability: found.reason.probability, trigger: found.reason.trigger, decidedAt: found.decidedAt))
         }
-        return dropped.contains(hash) ? .dropped : .unknown
+        return isDropped ? .dropped : .unknown
     }
 
     package mutating func remember(_ record: DecisionRecord) {

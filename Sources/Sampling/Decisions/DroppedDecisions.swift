@@ -42,13 +42,10 @@ struct DroppedDecisions: ~Copyable {
 
     @inline(__always)
     func contains(_ hash: UInt64) -> Bool {
-        // The newest first: it is the largest, and late spans come soon after the decision.
-        var index = tableCount &- 1
-        while index >= 0 {
-            if tables[index].contains(hash) { return true }
-            index &-= 1
-        }
-        return false
+        // Without a branch on what is found: the tables' memory is waited for together, and the next look-up goes on meanwhile.
+        var found: UInt64 = 0
+        for index in 0..<tableCount { found |= tables[index].matches(hash) }
+        return found != 0
     }
 
     mutating func insert(_ hash: UInt64, tag: UInt8, time: Int64, _ periods: DecisionPeriods) {

@@ -1,5 +1,3 @@
-import Glibc
-
 /// 32-bit fingerprints with the tag of their period, 14 to a cache line: 4.6 bytes each.
 ///
 /// A line holds fourteen fingerprints, then fourteen tags of four bits. An entry lies in one of two lines, and either follows
@@ -28,20 +26,16 @@ struct FingerprintTable {
 
     /// - Parameter capacity: slots, rounded up to whole pages of memory.
     init?(capacity: Int) {
-        let pages = max(1, (capacity / Self.slotsPerLine * Self.lineSize + 4095) / 4096)
-        // Pages are zero and come into being when they are touched: a large table costs no pause.
-        let mapped = mmap(nil, pages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        guard let mapped, mapped != MAP_FAILED else { return nil }
-        // Random look-ups in many small pages would miss the TLB as well as the cache.
-        if pages >= 1024 { madvise(mapped, pages * 4096, MADV_HUGEPAGE) }
+        let size = MappedMemory.size(capacity / Self.slotsPerLine * Self.lineSize)
+        guard let mapped = MappedMemory.map(size) else { return nil }
         lines = mapped
-        lineCount = pages * 4096 / Self.lineSize
+        lineCount = size / Self.lineSize
         counts = .allocate(capacity: 16)
         counts.initialize(repeating: 0, count: 16)
     }
 
     func release() {
-        munmap(lines, byteCount)
+        MappedMemory.unmap(lines, byteCount)
         counts.deallocate()
     }
 
@@ -73,13 +67,16 @@ struct FingerprintTable {
     @inline(__always)
     private static func fingerprint(_ hash: UInt64) -> UInt32 { max(1, UInt32(truncatingIfNeeded: hash)) }
 
-    /// Without a branch on what the lines hold, so that the next look-up does not wait for this one's memory.
+    func contains(_ hash: UInt64) -> Bool { matches(hash) != 0 }
+
+    /// Not 0 where the hash is held. Without a branch on what the lines hold, so that the next look-up does not wait for this
+    /// one's memory.
     @inline(__always)
-    func contains(_ hash: UInt64) -> Bool {
+    func matches(_ hash: UInt64) -> UInt64 {
         let fingerprint = Self.fingerprint(hash)
         let line = firstLine(hash)
         let wanted = UInt64(fingerprint) &* 0x1_0000_0001
-        return matches(line, wanted) | matches(otherLine(line, fingerprint), wanted) != 0
+        return matches(line, wanted) | matches(otherLine(line, fingerprint), wanted)
     }
 
     /// Not 0 where one of the line's fingerprints is the one that both halves of `wanted` hold.

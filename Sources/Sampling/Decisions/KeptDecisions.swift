@@ -1,10 +1,12 @@
 import Pipeline
 import TraceModel
 
-/// Which traces were kept, exactly, and by which decision: 24 bytes each in small tables that grow one at a time.
+/// Which traces were kept, exactly, and by which decision: 26 bytes each in small tables that grow one at a time.
 ///
-/// Slots come in groups of sixteen. A byte of hash per slot lies apart from the slots: nearly all look-ups of other traces
-/// end there, after one or two groups.
+/// Slots come in groups of sixteen; an entry lies in one of two groups, as in `FingerprintTable`. Two bytes of hash per slot lie
+/// apart from the slots: nearly all look-ups of other traces end there, after two groups, without a branch on what they hold.
+/// (One group after the other until an empty slot came, with a byte per slot, cost 90 ns more: the processor guessed wrong in a
+/// third of all look-ups, and the memory of the next one was not asked for before.)
 /// What many decisions share (policy, version, probability, trigger) is kept once and counted.
 struct KeptDecisions: ~Copyable {
     struct Reason: Hashable {
@@ -21,7 +23,7 @@ struct KeptDecisions: ~Copyable {
     }
 
     private struct Segment {
-        /// `capacity` slots, then as many bytes: 0 for an empty slot, or eight bits of the hash.
+        /// `capacity` slots, then as many marks: 0 for an empty slot, or 16 bits of the hash.
         var slots: UnsafeMutablePointer<Slot>?
         var capacity: UInt32
         var count: UInt32
@@ -30,7 +32,8 @@ struct KeptDecisions: ~Copyable {
     /// By the upper bits of the hash: growing one moves a small part of the entries.
     private static let segmentCount = 256
     private static let groupSize = 16
-    private static let slotSize = MemoryLayout<Slot>.stride + 1
+    private static let groupMarksSize = groupSize * MemoryLayout<UInt16>.size
+    private static let slotSize = MemoryLayout<Slot>.stride + MemoryLayout<UInt16>.size
     private static let timeMask: UInt64 = (1 << 36) - 1
     private static let mostReasons = (1 << 28) - 2
 
@@ -38,6 +41,9 @@ struct KeptDecisions: ~Copyable {
     private var reasons: [(reason: Reason, uses: Int)] = []
     private var reasonNumbers: [Reason: Int] = [:]
     private var freeReasons: [Int] = []
+    /// Entries whose groups are full of entries with the same two groups: ids that somebody chose so. Without them a segment
+    /// would grow without end.
+    private var crowded: [TraceID: UInt64] = [:]
     /// The latest time seen, to which shortened times are near.
     private var latest = Int64.min
     private(set) var count = 0
@@ -50,24 +56,27 @@ struct KeptDecisions: ~Copyable {
     }
 
     deinit {
-        for index in 0..<Self.segmentCount { segments[index].slots?.deallocate() }
+        for index in 0..<Self.segmentCount { Self.release(segments[index]) }
         segments.deallocate()
     }
 
     var byteCount: Int {
         slotCount * Self.slotSize + Self.segmentCount * MemoryLayout<Segment>.stride
-            + reasons.capacity * 48 + reasonNumbers.capacity * 48
+            + (reasons.capacity + reasonNumbers.capacity + crowded.capacity) * 48
     }
 
-    /// The first slot of the group in which an entry is looked for first.
+    /// The first slots of the two groups in which an entry may lie.
     @inline(__always)
-    private static func home(_ hash: UInt64, _ capacity: UInt32) -> Int {
-        // Bits that the segment's number does not use.
-        Int(truncatingIfNeeded: ((hash >> 16 & 0xffff_ffff) &* UInt64(capacity / 16)) >> 32) &* groupSize
+    private static func homes(_ hash: UInt64, _ capacity: UInt32) -> (Int, Int) {
+        let groups = UInt64(capacity / 16)
+        // Bits that the segment's number does not use; for the other group mixed once more, with what the mark is made of.
+        let first = ((hash >> 16 & 0xffff_ffff) &* groups) >> 32
+        let second = ((hash &* 0x9e37_79b9_7f4a_7c15) >> 32 &* groups) >> 32
+        return (Int(truncatingIfNeeded: first) &* groupSize, Int(truncatingIfNeeded: second) &* groupSize)
     }
 
     @inline(__always)
-    private static func mark(_ hash: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: hash) | 1 }
+    private static func mark(_ hash: UInt64) -> UInt16 { max(1, UInt16(truncatingIfNeeded: hash)) }
 
     @inline(__always)
     private static func marks(_ segment: Segment, _ slots: UnsafeMutablePointer<Slot>) -> UnsafeMutableRawPointer {
@@ -75,33 +84,60 @@ struct KeptDecisions: ~Copyable {
     }
 
     @inline(__always)
+    private static func mark(_ marks: UnsafeMutableRawPointer, _ slot: Int) -> UInt16 {
+        marks.load(fromByteOffset: slot &* MemoryLayout<UInt16>.size, as: UInt16.self)
+    }
+
+    /// Not 0 where one of a group's marks is the one that `wanted` holds four times; rarely also where none is.
+    @inline(__always)
+    private static func matches(_ marks: UnsafeMutableRawPointer, _ group: Int, _ wanted: UInt64) -> UInt64 {
+        let place = marks + group &* MemoryLayout<UInt16>.size
+        var found: UInt64 = 0
+        for word in 0..<(groupMarksSize / 8) {
+            // As in FingerprintTable.matches, with smaller integers.
+            let difference = place.load(fromByteOffset: 8 &* word, as: UInt64.self) ^ wanted
+            found |= (difference &- 0x0001_0001_0001_0001) & ~difference
+        }
+        return found & 0x8000_8000_8000_8000
+    }
+
+    @inline(__always)
     func find(_ id: TraceID, hash: UInt64) -> (reason: Reason, decidedAt: Int64)? {
         let segment = segments[Int(truncatingIfNeeded: hash >> 56)]
         guard let slots = segment.slots else { return nil }
         let marks = Self.marks(segment, slots)
-        let mark = Self.mark(hash)
-        let wanted = UInt64(mark) &* 0x0101_0101_0101_0101
-        var group = Self.home(hash, segment.capacity)
-        while true {
-            let first = marks.loadUnaligned(fromByteOffset: group, as: UInt64.self)
-            let second = marks.loadUnaligned(fromByteOffset: group &+ 8, as: UInt64.self)
-            if Self.zeroBytes(first ^ wanted) | Self.zeroBytes(second ^ wanted) != 0 {
-                for slot in group..<(group &+ Self.groupSize)
-                where marks.load(fromByteOffset: slot, as: UInt8.self) == mark && slots[slot].id == id {
-                    let packed = slots[slot].packed
-                    return (reasons[Int(packed >> 36)].reason, time(packed))
-                }
-            }
-            if Self.zeroBytes(first) | Self.zeroBytes(second) != 0 { return nil }
-            group &+= Self.groupSize
-            if group == Int(segment.capacity) { group = 0 }
+        let wanted = UInt64(Self.mark(hash)) &* 0x0001_0001_0001_0001
+        let (first, second) = Self.homes(hash, segment.capacity)
+        guard Self.matches(marks, first, wanted) | Self.matches(marks, second, wanted) != 0 || !crowded.isEmpty else {
+            return nil
         }
+        return findExactly(id, hash, segment, slots)
     }
 
-    /// Not 0 where a byte is 0.
-    @inline(__always)
-    private static func zeroBytes(_ word: UInt64) -> UInt64 {
-        (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
+    private func findExactly(
+        _ id: TraceID, _ hash: UInt64, _ segment: Segment, _ slots: UnsafeMutablePointer<Slot>
+    ) -> (reason: Reason, decidedAt: Int64)? {
+        let slot = position(of: id, hash, segment, slots).map { slots[$0].packed }
+        guard let packed = slot ?? (crowded.isEmpty ? nil : crowded[id]) else { return nil }
+        return (reasons[Int(packed >> 36)].reason, time(packed))
+    }
+
+    private func position(
+        of id: TraceID, _ hash: UInt64, _ segment: Segment, _ slots: UnsafeMutablePointer<Slot>
+    ) -> Int? {
+        let marks = Self.marks(segment, slots)
+        let mark = Self.mark(hash)
+        let wanted = UInt64(mark) &* 0x0001_0001_0001_0001
+        let (first, second) = Self.homes(hash, segment.capacity)
+        for group in 0..<2 {
+            let group = group == 0 ? first : second
+            if Self.matches(marks, group, wanted) == 0 { continue }
+            for slot in group..<(group &+ Self.groupSize)
+            where Self.mark(marks, slot) == mark && slots[slot].id == id {
+                return slot
+            }
+        }
+        return nil
     }
 
     /// The full time of a shortened one: of all that it may stand for, the one nearest to the latest.
@@ -114,46 +150,114 @@ struct KeptDecisions: ~Copyable {
     mutating func insert(_ id: TraceID, hash: UInt64, _ reason: Reason, decidedAt: Int64, oldest: Int64) {
         latest = max(latest, decidedAt)
         let index = Int(truncatingIfNeeded: hash >> 56)
-        if (segments[index].count + 1) * 14 > segments[index].capacity * 13 { rebuild(index, oldest: oldest, room: 1) }
+        if (segments[index].count + 1) * 20 > segments[index].capacity * 19 { rebuild(index, oldest: oldest, room: 1) }
         let number = use(reason)
-        place(
-            Slot(id: id, packed: UInt64(number) << 36 | UInt64(bitPattern: decidedAt) & Self.timeMask), hash, index)
+        let slot = Slot(id: id, packed: UInt64(number) << 36 | UInt64(bitPattern: decidedAt) & Self.timeMask)
+        if crowded.isEmpty {
+            if place(slot, hash, index) { return }
+            rebuild(index, oldest: oldest, room: Self.groupSize)
+        }
+        if crowded[id] != nil || !place(slot, hash, index) { crowd(slot) }
     }
 
-    private mutating func place(_ slot: Slot, _ hash: UInt64, _ index: Int) {
-        guard let slots = segments[index].slots else { return }
-        let marks = Self.marks(segments[index], slots)
-        let mark = Self.mark(hash)
-        var position = Self.home(hash, segments[index].capacity)
-        while true {
-            let present = marks.load(fromByteOffset: position, as: UInt8.self)
-            if present == 0 { break }
-            if present == mark, slots[position].id == slot.id {
-                giveBack(slots[position].packed)
-                slots[position] = slot
-                return
-            }
-            position &+= 1
-            if position == Int(segments[index].capacity) { position = 0 }
+    private mutating func crowd(_ slot: Slot) {
+        if let present = crowded.updateValue(slot.packed, forKey: slot.id) { giveBack(present) } else { count += 1 }
+    }
+
+    /// - Returns: false where there is no room in the two groups, and none can be made by moving one entry.
+    private mutating func place(_ slot: Slot, _ hash: UInt64, _ index: Int) -> Bool {
+        let segment = segments[index]
+        guard let slots = segment.slots else { return false }
+        if let present = position(of: slot.id, hash, segment, slots) {
+            giveBack(slots[present].packed)
+            slots[present] = slot
+            return true
         }
-        slots[position] = slot
-        marks.storeBytes(of: mark, toByteOffset: position, as: UInt8.self)
+        guard let free = Self.room(hash, segment, slots) else { return false }
+        slots[free] = slot
+        Self.setMark(Self.mark(hash), free, segment, slots)
         segments[index].count += 1
         count += 1
+        return true
     }
 
+    private static func setMark(
+        _ mark: UInt16, _ slot: Int, _ segment: Segment, _ slots: UnsafeMutablePointer<Slot>
+    ) {
+        marks(segment, slots).storeBytes(of: mark, toByteOffset: slot * MemoryLayout<UInt16>.size, as: UInt16.self)
+    }
+
+    /// A free slot in one of the two groups, in the emptier one; where both are full, one is made by moving an entry to its
+    /// other group.
+    private static func room(_ hash: UInt64, _ segment: Segment, _ slots: UnsafeMutablePointer<Slot>) -> Int? {
+        let (first, second) = homes(hash, segment.capacity)
+        if let free = freeSlot(first, second, segment, slots) { return free }
+        for place in 0..<(2 * groupSize) {
+            let slot = place < groupSize ? first + place : second + place - groupSize
+            let hash = DecisionMemory.hash(slots[slot].id)
+            // One of them is the full group at hand.
+            let (one, other) = homes(hash, segment.capacity)
+            guard let free = freeSlot(one, other, segment, slots) else { continue }
+            slots[free] = slots[slot]
+            setMark(mark(hash), free, segment, slots)
+            setMark(0, slot, segment, slots)
+            return slot
+        }
+        return nil
+    }
+
+    private static func freeSlot(
+        _ first: Int, _ second: Int, _ segment: Segment, _ slots: UnsafeMutablePointer<Slot>
+    ) -> Int? {
+        let marks = marks(segment, slots)
+        let (one, other) = (freeSlots(marks, first), freeSlots(marks, second))
+        if one.count == 0, other.count == 0 { return nil }
+        // Into the emptier one: it keeps all groups about equally full.
+        return other.count > one.count ? second + other.last : first + one.last
+    }
+
+    /// How many slots of a group are empty, and the last of them.
+    @inline(__always)
+    private static func freeSlots(_ marks: UnsafeMutableRawPointer, _ group: Int) -> (count: Int, last: Int) {
+        var count = 0
+        var last = 0
+        for slot in 0..<groupSize where mark(marks, group &+ slot) == 0 {
+            count &+= 1
+            last = slot
+        }
+        return (count, last)
+    }
+
+    /// Larger segments get pages of their own, bytes.
+    private static let mappedFrom = 32 << 10
+
     private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<Slot> {
-        let bytes = UnsafeMutableRawPointer.allocate(
-            byteCount: capacity * slotSize, alignment: MemoryLayout<Slot>.alignment)
-        let slots = bytes.bindMemory(to: Slot.self, capacity: capacity)
-        (bytes + capacity * MemoryLayout<Slot>.stride).initializeMemory(as: UInt8.self, repeating: 0, count: capacity)
-        return slots
+        let size = capacity * slotSize
+        // Sixteen slots are six cache lines: from such a start each group's marks lie in one line.
+        guard size >= mappedFrom else {
+            let bytes = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
+            clearMarks(bytes + capacity * MemoryLayout<Slot>.stride, capacity)
+            return bytes.bindMemory(to: Slot.self, capacity: capacity)
+        }
+        // Out of address space: the same end as a failed allocation.
+        guard let bytes = MappedMemory.map(size) else { fatalError("out of memory for remembered decisions") }
+        return bytes.bindMemory(to: Slot.self, capacity: capacity)
+    }
+
+    private static func release(_ segment: Segment) {
+        guard let slots = segment.slots else { return }
+        let size = Int(segment.capacity) * slotSize
+        if size < mappedFrom { slots.deallocate() } else { MappedMemory.unmap(UnsafeMutableRawPointer(slots), size) }
+    }
+
+    private static func clearMarks(_ marks: UnsafeMutableRawPointer, _ capacity: Int) {
+        marks.initializeMemory(as: UInt8.self, repeating: 0, count: capacity * MemoryLayout<UInt16>.size)
     }
 
     private static func visit(_ segment: Segment, _ body: (Slot) -> Void) {
         guard let slots = segment.slots else { return }
         let marks = marks(segment, slots)
-        for position in 0..<Int(segment.capacity) where marks.load(fromByteOffset: position, as: UInt8.self) != 0 {
+        for position in 0..<Int(segment.capacity) where mark(marks, position) != 0 {
             body(slots[position])
         }
     }
@@ -169,23 +273,36 @@ struct KeptDecisions: ~Copyable {
         }
         for slot in expired { giveBack(slot.packed) }
         let needed = living.count + room
-        let capacity = needed == 0 ? 0 : (needed * 8 / 7 + 1 + Self.groupSize - 1) & ~(Self.groupSize - 1)
+        let capacity = needed == 0 ? 0 : (needed * 10 / 9 + Self.groupSize) & ~(Self.groupSize - 1)
         count -= Int(old.count)
-        segments[index].count = 0
         if let slots = old.slots, capacity <= old.capacity, capacity > Int(old.capacity) * 7 / 8 {
-            Self.marks(old, slots).initializeMemory(as: UInt8.self, repeating: 0, count: Int(old.capacity))
+            Self.clearMarks(Self.marks(old, slots), Int(old.capacity))
+            segments[index].count = 0
         } else {
-            slotCount += capacity - Int(old.capacity)
-            old.slots?.deallocate()
-            segments[index] = Segment(
-                slots: capacity > 0 ? Self.allocate(capacity) : nil, capacity: UInt32(capacity), count: 0)
+            replace(index, capacity: capacity)
         }
-        for slot in living { place(slot, DecisionMemory.hash(slot.id), index) }
+        for slot in living where !place(slot, DecisionMemory.hash(slot.id), index) { crowd(slot) }
+    }
+
+    /// Gives a segment other memory, with nothing in it.
+    private mutating func replace(_ index: Int, capacity: Int) {
+        let old = segments[index]
+        slotCount += capacity - Int(old.capacity)
+        Self.release(old)
+        segments[index] = Segment(
+            slots: capacity > 0 ? Self.allocate(capacity) : nil, capacity: UInt32(capacity), count: 0)
     }
 
     /// Forgets what is older than `oldest` in `share` of the segments.
     mutating func sweep(share: Double, oldest: Int64) {
         let end = min(Self.segmentCount, Int(Double(Self.segmentCount) * share))
+        if sweepPosition == 0, end > 0, !crowded.isEmpty {
+            for (id, packed) in crowded where time(packed) < oldest {
+                crowded[id] = nil
+                giveBack(packed)
+                count -= 1
+            }
+        }
         while sweepPosition < end {
             let segment = segments[sweepPosition]
             var dead = 0
@@ -199,12 +316,13 @@ struct KeptDecisions: ~Copyable {
 
     mutating func removeAll() {
         for index in 0..<Self.segmentCount {
-            segments[index].slots?.deallocate()
+            Self.release(segments[index])
             segments[index] = Segment(slots: nil, capacity: 0, count: 0)
         }
         reasons = []
         reasonNumbers = [:]
         freeReasons = []
+        crowded = [:]
         count = 0
         slotCount = 0
         sweepPosition = 0

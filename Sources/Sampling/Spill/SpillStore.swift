@@ -45,7 +45,7 @@ final class SpillStore {
     private(set) var writtenBytes: UInt64 = 0
     private(set) var reads: UInt64 = 0
     private(set) var failures: UInt64 = 0
-    /// Why the last write did not succeed; nil when it did.
+    /// Why the last write did not succeed; nil when it did, or when nothing waits for the disk any more.
     private(set) var writeError: SpillError?
     /// Why a chunk could not be read back: its traces cannot be decided here any more.
     private(set) var readError: SpillError?
@@ -79,6 +79,10 @@ final class SpillStore {
             return nil
         }
     }
+
+    /// What the disk refused has been decided meanwhile: a worker that is paused for that must not wait for a write that never
+    /// comes (simulator, seed 5261).
+    func nothingWaits() { writeError = nil }
 
     private func takeSlot() throws(SpillError) -> Place {
         #if TAILRACE_MUTATIONS

@@ -141,7 +141,10 @@ struct SpanArena: ~Copyable {
     mutating func spill(toBytes count: Int) -> Bool {
         guard let spill else { return true }
         while usedBytes > count {
-            guard let index = oldestInMemory() else { return true }
+            guard let index = oldestInMemory() else {
+                spill.nothingWaits()
+                return true
+            }
             guard let base = chunks[index].base else { continue }
             // Kept at the front when the disk refuses: the next attempt starts with it again.
             guard let place = spill.write(UnsafeRawBufferPointer(start: base, count: chunks[index].used)) else {

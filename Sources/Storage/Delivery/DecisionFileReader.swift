@@ -105,9 +105,11 @@ struct DecisionFileReader: Sendable {
 
     /// Visits one partition's blocks of a group, without what only people want to know (sizes, durations, offsets). Reads the
     /// headers of the other partitions' blocks only, and one block at a time.
-    func forEachBlockToRemember(in group: Group, of partition: PartitionID, _ body: (DecisionBlock) -> Void) throws {
+    func forEachBlockToRemember(
+        in group: Group, of partition: PartitionID, _ body: (DecisionBlock) throws -> Void
+    ) throws {
         guard let header = group.header else {
-            for block in try blocks(of: group, partition: partition) { body(block) }
+            for block in try blocks(of: group, partition: partition) { try body(block) }
             return
         }
         let wanted = DecisionFile.partitionHash(partition)
@@ -119,7 +121,7 @@ struct DecisionFileReader: Sendable {
             if try start.fixed(UInt64.self) == wanted {
                 let bytes = try read(position, length)
                 for block in try DecisionFile.decodeBlocks(bytes[...], of: partition, withDetails: false) {
-                    body(block)
+                    try body(block)
                 }
             }
             position += UInt64(length)

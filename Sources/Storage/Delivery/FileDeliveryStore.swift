@@ -180,8 +180,10 @@ public final class FileDeliveryStore: DeliveryStore {
     }
 
     public func readDecisions(
-        of entry: TaskEntry, since oldest: Int64, _ body: (_ sampler: String, _ records: [DecisionRecord]) -> Void
+        of entry: TaskEntry, since oldest: Int64,
+        _ body: (_ sampler: String, _ records: [DecisionRecord]) throws -> Void
     ) throws {
+        var stop: (any Error)?
         for file in entry.decisionFiles where file.lastDecidedAt >= oldest {
             do {
                 let reader = try DecisionFileReader(
@@ -195,10 +197,16 @@ public final class FileDeliveryStore: DeliveryStore {
                             if ProtocolMutation.active == .decisionFileKeptAcrossEpochs { isOfEpoch = true }
                         #endif
                         guard isOfEpoch else { return }
-                        body(block.sampler, block.records.filter { $0.decidedAt >= oldest })
+                        do {
+                            try body(block.sampler, block.records.filter { $0.decidedAt >= oldest })
+                        } catch {
+                            stop = error
+                            throw error
+                        }
                     }
                 }
             } catch {
+                if let stop { throw stop }
                 throw StageError("decision file \(file.path) cannot be read: \(error)")
             }
         }

@@ -17,14 +17,17 @@ extension KafkaSource {
         }
     }
 
-    /// A partition that was paused when it went is still paused when it comes back (seen with librdkafka 2.0.2).
+    /// A partition that was paused when it went is still paused when it comes back (seen with librdkafka 2.0.2). One that was
+    /// paused while it was being assigned has not been yet.
     func startNewcomers() {
         guard !newcomers.isEmpty else { return }
-        let ready = state.withLock { state in
-            newcomers.filter { !state.paused.contains($0) && !state.waiting.contains($0) }
+        state.withLock { state in
+            state.starting.subtract(newcomers)
+            let stopped = newcomers.intersection(state.paused.union(state.waiting))
+            change(stopped) { try $0.pause($1) }
+            change(newcomers.subtracting(stopped)) { try $0.resume($1) }
         }
         newcomers = []
-        change(Array(ready)) { try $0.resume($1) }
     }
 
     func noteTime(of batch: KafkaMessageBatch, _ partition: PartitionID) {
@@ -139,12 +142,11 @@ extension KafkaSource {
         let ids = Dictionary(next.keys.map { ($0.partition, $0) }, uniquingKeysWith: { first, _ in first })
         let stopped = change.pause.compactMap { ids[$0] }
         let released = change.resume.compactMap { ids[$0] }
-        let ready = state.withLock { state in
+        state.withLock { state in
             state.waiting.formUnion(stopped)
             state.waiting.subtract(released)
-            return released.filter { !state.paused.contains($0) }
+            self.change(stopped) { try $0.pause($1) }
+            self.change(released.filter { !state.paused.contains($0) }) { try $0.resume($1) }
         }
-        self.change(stopped) { try $0.pause($1) }
-        self.change(ready) { try $0.resume($1) }
     }
 }

@@ -26,6 +26,8 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
         var status = SourceStatus()
         /// By the worker; partitions may wait for their topic's other partitions too.
         var paused: Set<PartitionID> = []
+        /// Being assigned: what is paused of them is paused when librdkafka has them.
+        var starting: Set<PartitionID> = []
         /// By the alignment.
         var waiting: Set<PartitionID> = []
         var nextOffsets: [PartitionID: Int64] = [:]
@@ -198,6 +200,7 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     public func assigned(_ partitions: [KafkaPartition]) -> [KafkaPartition: Int64] {
         guard let host else { return [:] }
         do {
+            state.withLock { $0.starting.formUnion(partitions.map(id)) }
             let starts = try host.assign(partitions.map(id))
             newcomers.formUnion(partitions.map(id))
             unconfirmedEnds.formUnion(partitions.map(id).filter(knownPartitions.contains))
@@ -225,6 +228,7 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
                 state.nextOffsets[id(partition)] = nil
                 state.status.lag[id(partition)] = nil
                 state.paused.remove(id(partition))
+                state.starting.remove(id(partition))
                 state.waiting.remove(id(partition))
             }
         }
@@ -245,22 +249,25 @@ public final class KafkaSource: Source, KafkaRebalanceHandler, @unchecked Sendab
     public func stop() { stopping.store(true, ordering: .relaxed) }
 
     public func pause(_ partitions: [PartitionID]) {
-        state.withLock { $0.paused.formUnion(partitions) }
-        change(partitions) { try $0.pause($1) }
+        // The consumer is told under the lock, here and elsewhere: two threads that pause and resume must not end crosswise.
+        state.withLock { state in
+            state.paused.formUnion(partitions)
+            change(partitions.filter { !state.starting.contains($0) }) { try $0.pause($1) }
+        }
     }
 
     public func rejoin() { rejoining.store(true, ordering: .relaxed) }
 
     /// What waits for other partitions goes on waiting.
     public func resume(_ partitions: [PartitionID]) {
-        let ready = state.withLock { state in
+        state.withLock { state in
             state.paused.subtract(partitions)
-            return partitions.filter { !state.waiting.contains($0) }
+            let ready = partitions.filter { !state.waiting.contains($0) && !state.starting.contains($0) }
+            change(ready) { try $0.resume($1) }
         }
-        change(ready) { try $0.resume($1) }
     }
 
-    func change(_ partitions: [PartitionID], _ body: (KafkaConsumer, [KafkaPartition]) throws -> Void) {
+    func change(_ partitions: some Collection<PartitionID>, _ body: (KafkaConsumer, [KafkaPartition]) throws -> Void) {
         guard !partitions.isEmpty, let consumer = consumer.withLock({ $0 }) else { return }
         let names = partitions.map { KafkaPartition(topic: $0.topic, partition: $0.partition) }
         do { try body(consumer, names) } catch { host?.log("kafka: \(error)") }

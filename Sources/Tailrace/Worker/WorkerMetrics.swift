@@ -217,6 +217,18 @@ struct WorkerMetrics {
                 "tailrace_flush_seconds", [("worker", String(index))], Double(snapshot.lastFlushMilliseconds) / 1000)
         }
         text.gauge(
+            "tailrace_restoring_partitions",
+            "Partitions that were taken over and wait for their decisions to be read back.",
+            snapshots.reduce(0) { $0 + $1.restoringPartitions })
+        text.counter(
+            "tailrace_decisions_restored_total", "Decisions read back for partitions that were taken over.",
+            snapshots.reduce(0) { $0 + $1.restoredDecisions })
+        text.header(
+            "tailrace_restore_seconds_total", "counter", "Time that reading decisions back took, when it was done.")
+        text.sample(
+            "tailrace_restore_seconds_total", [],
+            Double(snapshots.reduce(0) { $0 + $1.restoreMilliseconds }) / 1000)
+        text.gauge(
             "tailrace_paused_workers", "Worker threads whose partitions are paused.", snapshots.filter(\.isPaused).count
         )
         text.header(

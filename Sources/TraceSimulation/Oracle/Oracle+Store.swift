@@ -161,7 +161,9 @@ extension Oracle {
         }
         return world.processes.contains { process in
             guard let thread = process.consumer(of: partition)?.thread(of: partition) else { return false }
-            guard let task = thread.core.task(partition), isNewestOwner(task.epoch, partition) else { return false }
+            guard let task = thread.core.task(partition) ?? thread.core.comingTask(partition),
+                isNewestOwner(task.epoch, partition)
+            else { return false }
             return task.knownEnd > log.end || process.consumer(of: partition)?.position(of: partition) ?? 0 > log.end
         }
     }

@@ -220,7 +220,7 @@ extension Oracle {
         guard shell.core.snapshot.flushError != nil else { return }
         for partition in shell.core.partitions {
             guard let consumer = process.consumer(of: partition), consumer.owned.contains(partition) else { continue }
-            if !consumer.paused.contains(partition) {
+            if !consumer.isPaused(partition) {
                 violated(.fullDisk, "\(process.name) cannot flush and goes on reading \(partition)")
             }
         }

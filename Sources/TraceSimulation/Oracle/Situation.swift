@@ -21,4 +21,6 @@ package enum Situation: String, Sendable, CaseIterable {
     case repartitionedTwice = "a span went through the internal topic twice"
     case reloaded = "a worker took over another configuration"
     case fenced = "a worker was fenced"
+    case restoreCancelled = "a partition went while its decisions were being read back"
+    case recordsPostponed = "records came while a partition's decisions were being read back"
 }

@@ -18,12 +18,12 @@ final class ObservedStore: DeliveryStore, @unchecked Sendable {
     }
 
     func readDecisions(
-        of entry: TaskEntry, since oldest: Int64, _ body: (String, [DecisionRecord]) -> Void
+        of entry: TaskEntry, since oldest: Int64, _ body: (String, [DecisionRecord]) throws -> Void
     ) throws {
         var read: [DecisionRecord] = []
         try store.readDecisions(of: entry, since: oldest) { sampler, records in
             read += records
-            body(sampler, records)
+            try body(sampler, records)
         }
         process.world.oracle.restored(read, of: entry, since: oldest, by: process)
     }

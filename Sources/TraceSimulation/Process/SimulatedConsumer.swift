@@ -15,7 +15,9 @@ final class SimulatedConsumer {
     private(set) var owned: Set<PartitionID> = []
     private var routes: [PartitionID: Int] = [:]
     private var positions: [PartitionID: Int64] = [:]
-    private(set) var paused: Set<PartitionID> = []
+    private var pauses = PartitionPauses()
+    /// Paused, with records that had been fetched before.
+    private var slipping: Set<PartitionID> = []
     private var lastContact: Int64
     /// A take-over or a revoke is under way: the poll does not return before it is done.
     private var isBusy = false
@@ -42,6 +44,8 @@ final class SimulatedConsumer {
 
     /// The next offset to be fetched.
     func position(of partition: PartitionID) -> Int64? { positions[partition] }
+
+    func isPaused(_ partition: PartitionID) -> Bool { pauses.isPaused(partition) }
 
     func thread(of partition: PartitionID) -> WorkerShell? { routes[partition].map { process.threads[$0] } }
 
@@ -141,7 +145,8 @@ final class SimulatedConsumer {
 
         init(_ partition: PartitionID, _ consumer: SimulatedConsumer) {
             self.partition = partition
-            task = consumer.thread(of: partition)?.core.task(partition).map { ObjectIdentifier($0) }
+            let core = consumer.thread(of: partition)?.core
+            task = (core?.task(partition) ?? core?.comingTask(partition)).map { ObjectIdentifier($0) }
             position = consumer.positions[partition]
         }
     }
@@ -170,11 +175,15 @@ final class SimulatedConsumer {
                         "\(process.name) reads \(partition) from \(start), known up to "
                             + "\(restored.entry.map { String($0.high) } ?? "nothing")")
                     world.oracle.starts(partition, at: start, restored, by: process)
+                    pauses.forget([partition])
+                    if restored.hasDecisions {
+                        _ = pauses.pause([partition], for: .restoring)
+                        if world.random.chance(30) { slipping.insert(partition) }
+                    }
                     process.threads[least].assign(
                         partition, restored, taskPlan, settings, startOffset: restored.entry?.low ?? 0)
                     guard process.isAlive else { return }
                     positions[partition] = start
-                    paused.remove(partition)
                 }
             } catch {
                 if !world.oracle.damagedFiles.isEmpty { world.reach(.takeOverRefused) }
@@ -200,8 +209,9 @@ final class SimulatedConsumer {
             if !lost, !offsets.isEmpty { send(offsets) }
             for partition in partitions {
                 positions[partition] = nil
-                paused.remove(partition)
+                slipping.remove(partition)
             }
+            pauses.forget(partitions)
             owned.subtract(partitions)
             world.oracle.letGo(partitions, by: process)
             isBusy = false
@@ -226,7 +236,7 @@ final class SimulatedConsumer {
     }
 
     private func fetchOnce() {
-        for partition in owned.sorted() where !paused.contains(partition) {
+        for partition in owned.sorted() where !isPaused(partition) || slipping.remove(partition) != nil {
             guard process.state == .running, let position = positions[partition],
                 let thread = thread(of: partition), !thread.isRevoking
             else { continue }
@@ -261,9 +271,10 @@ final class SimulatedConsumer {
                 isReported = true
                 world.oracle.reportedLoss(partition, from: from, to: to)
             case .restart(let start):
-                guard let core = thread(of: partition)?.core else { continue }
-                process.atomically { core.logRestarted(partition, at: start) }
-                world.oracle.restartedLog(partition, core, by: process)
+                guard let shell = thread(of: partition) else { continue }
+                shell.logRestarted(partition, at: start) { [self] in
+                    world.oracle.restartedLog(partition, shell.core, by: process)
+                }
             case .seek(let start):
                 positions[partition] = start
                 if !isReported {
@@ -277,8 +288,10 @@ final class SimulatedConsumer {
 
     // MARK: - For the worker threads
 
-    func setPaused(_ isPaused: Bool, _ partitions: [PartitionID]) {
-        if isPaused { paused.formUnion(partitions) } else { paused.subtract(partitions) }
+    func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], for reason: PauseReason) {
+        // As the runner does: what has gone is not paused.
+        let routed = partitions.filter { routes[$0] != nil }
+        if isPaused { _ = pauses.pause(routed, for: reason) } else { _ = pauses.resume(routed, for: reason) }
     }
 
     func commit(_ offsets: [PartitionID: CommittedOffset], wait: Bool) {

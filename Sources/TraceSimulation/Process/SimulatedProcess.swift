@@ -314,9 +314,9 @@ final class SimulatedProcess: StepGate, WorkerControl, @unchecked Sendable {
         }
     }
 
-    func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], worker: Int) {
+    func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], worker: Int, for reason: PauseReason) {
         for consumer in consumers {
-            consumer.setPaused(isPaused, partitions.filter(consumer.partitions.contains))
+            consumer.setPaused(isPaused, partitions.filter(consumer.partitions.contains), for: reason)
         }
     }
 

@@ -4,9 +4,12 @@ import Pipeline
 final class WorkerShell {
     let core: WorkerCore
     let writer: SimulatedWriter
+    private let restorer: SimulatedRestorer
     let index: Int
     private unowned let process: SimulatedProcess
     private let settings: WorkerSettings
+    /// What came of partitions that are being restored, in its order.
+    private var waiting: [PartitionID: [() -> Void]] = [:]
     /// Called when the revoke under way is done.
     private var whenRevoked: (([PartitionID: CommittedOffset]) -> Void)?
     /// Revokes of other sources, which wait for the one at hand.
@@ -19,6 +22,7 @@ final class WorkerShell {
         self.process = process
         self.index = index
         writer = SimulatedWriter(process: process, store: store, index: index)
+        restorer = SimulatedRestorer(process: process, store: store)
         var settings = WorkerSettings()
         settings.threads = process.world.plan.threads
         settings.flushInterval = process.world.plan.flushInterval
@@ -31,8 +35,9 @@ final class WorkerShell {
         core = WorkerCore(
             index: index, plan: plan, settings: settings, environment: environment, sinks: sinks, store: store,
             control: process,
-            writer: writer, at: process.time)
+            writer: writer, restorer: restorer, at: process.time)
         writer.shell = self
+        restorer.shell = self
     }
 
     var isRevoking: Bool { whenRevoked != nil }
@@ -56,7 +61,42 @@ final class WorkerShell {
         }
     }
 
+    /// A task has its decisions, or cannot have them. Not while partitions go: the real thread looks at nothing else then.
+    func restored(_ restore: TaskRestore, failure: String?, milliseconds: Int64) {
+        if isRevoking {
+            return process.after(1000) { [self] in
+                restored(restore, failure: failure, milliseconds: milliseconds)
+            }
+        }
+        process.atomically {
+            core.restored(restore, failure: failure, milliseconds: milliseconds, at: process.time)
+        }
+        handlePostponed(restore.partition)
+    }
+
+    /// The partition is restored, or has gone.
+    private func handlePostponed(_ partition: PartitionID) {
+        guard !core.isRestoring(partition) else { return }
+        for body in waiting.removeValue(forKey: partition) ?? [] where process.isAlive { body() }
+    }
+
+    func logRestarted(_ partition: PartitionID, at offset: Int64, whenDone: @escaping () -> Void) {
+        if core.isRestoring(partition) {
+            waiting[partition, default: []].append { [self] in
+                logRestarted(partition, at: offset, whenDone: whenDone)
+            }
+            return
+        }
+        process.atomically { core.logRestarted(partition, at: offset) }
+        whenDone()
+    }
+
     func process(_ batch: SimulatedBatch) {
+        if core.isRestoring(batch.partition) {
+            process.world.reach(.recordsPostponed)
+            waiting[batch.partition, default: []].append { [self] in process(batch) }
+            return
+        }
         process.atomically { core.process(batch, at: process.time) }
         batch.release()
         process.world.oracle.check(self, of: process, afterUpkeep: false)
@@ -97,6 +137,7 @@ final class WorkerShell {
         guard let offsets = core.continueRevoke(at: process.time) else { return }
         self.whenRevoked = nil
         process.world.oracle.check(self, of: process, afterUpkeep: false)
+        for partition in waiting.keys.sorted() { handlePostponed(partition) }
         whenRevoked(offsets)
         if !isRevoking, !waitingRevokes.isEmpty { waitingRevokes.removeFirst()() }
     }

@@ -30,7 +30,8 @@ struct BudgetTests {
         let state = Mutex<(paused: [Bool], failures: [String])>(([], []))
 
         func commit(_ offsets: [PartitionID: CommittedOffset], wait: Bool) {}
-        func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], worker: Int) {
+        func setPaused(_ isPaused: Bool, _ partitions: [PartitionID], worker: Int, for reason: PauseReason) {
+            if reason == .restoring { return }
             state.withLock { $0.paused.append(isPaused) }
         }
         func fenced(_ partitions: [PartitionID]) {}
@@ -39,9 +40,11 @@ struct BudgetTests {
         func log(_ message: String) {}
     }
 
-    private final class NoStore: DeliveryStore, GroupWriter {
+    private final class NoStore: DeliveryStore, GroupWriter, TaskRestorer {
         func acquire(_ partition: PartitionID) throws -> RestoredTask { RestoredTask(epoch: 1, entry: nil) }
-        func readDecisions(of entry: TaskEntry, since oldest: Int64, _ body: (String, [DecisionRecord]) -> Void) {}
+        func readDecisions(of entry: TaskEntry, since oldest: Int64, _ body: (String, [DecisionRecord]) throws -> Void)
+        {}
+        func restore(_ restore: TaskRestore) {}
         func publish(_ group: CommitGroup, writer: Int) throws -> [TaskEntry] { [] }
         func publish(_ group: CommitGroup) {}
     }
@@ -92,7 +95,7 @@ struct BudgetTests {
                 environment: StageEnvironment(
                     workingDirectory: ".", storeDirectory: ".", incarnation: "w", pipelineName: "budget"),
                 sinks: WorkerSinks(sinks: [:], deadLetters: NoSink()), store: store, control: control, writer: store,
-                at: WorkerTime(wall: 0, monotonic: 0))
+                restorer: store, at: WorkerTime(wall: 0, monotonic: 0))
             core.assign(
                 PartitionID(cluster: "c", topic: "t", partition: 0), RestoredTask(epoch: 1, entry: nil),
                 TaskPlan(plan: plan, source: plan.sources[0]),

@@ -87,7 +87,7 @@ struct WorkerTests {
         func acquire(_ partition: PartitionID) throws -> RestoredTask { try store.acquire(partition) }
 
         func readDecisions(
-            of entry: TaskEntry, since oldest: Int64, _ body: (String, [DecisionRecord]) -> Void
+            of entry: TaskEntry, since oldest: Int64, _ body: (String, [DecisionRecord]) throws -> Void
         ) throws { try store.readDecisions(of: entry, since: oldest, body) }
 
         func publish(_ group: CommitGroup, writer: Int) throws -> [TaskEntry] {
