@@ -55,17 +55,30 @@ struct SpendingCurve: Equatable {
     ///
     /// - Parameter curves: each with a factor that its traces' importance is multiplied by.
     static func scale(spending budget: Double, of curves: [(curve: SpendingCurve, factor: Double)]) -> Double {
-        guard curves.reduce(0, { $0 + $1.curve.total }) > budget else { return .infinity }
-        // The spending rises with the scale: halve the interval of its logarithm, to 2^-32 of an octave.
-        var low = Double(lowest - 40)
-        var high = Double(highest + 40)
-        for _ in 0..<40 {
-            let middle = (low + high) / 2
-            let scale = exp2(middle)
-            let sum = curves.reduce(0) { $0 + $1.curve.spending(scale: scale * $1.factor) }
-            if sum > budget { high = middle } else { low = middle }
+        // Each bucket costs the more the larger the scale is, until all of it is kept.
+        var buckets: [(fullAt: Double, cost: Double, slope: Double)] = []
+        var total = 0.0
+        var slope = 0.0
+        for (curve, factor) in curves where curve.weight > 0 {
+            for bucket in curve.cost.indices where curve.cost[bucket] > 0 {
+                let cost = curve.cost[bucket] / curve.weight
+                let rise = curve.slope[bucket] / curve.weight * factor
+                guard rise > 0 else { continue }
+                buckets.append((cost / rise, cost, rise))
+                total += cost
+                slope += rise
+            }
         }
-        return exp2(low)
+        guard total > budget else { return .infinity }
+        buckets.sort { $0.fullAt < $1.fullAt }
+        var kept = 0.0
+        for bucket in buckets {
+            let scale = (budget - kept) / slope
+            if scale <= bucket.fullAt { return max(scale, 0) }
+            kept += bucket.cost
+            slope -= bucket.slope
+        }
+        return buckets.last?.fullAt ?? .infinity
     }
 
     // MARK: - State
