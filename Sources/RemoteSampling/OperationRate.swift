@@ -13,6 +13,8 @@ struct OperationRate: Sendable, Equatable {
         var rate = 0.0
         /// Of the rate, relative; of a rate of 0 without meaning.
         var variance = 0.0
+        /// Of the probability that the clients are taken to have used, relative.
+        var probabilityVariance = 0.0
         /// Observed spans, those that say the same counted as one.
         var effectiveCount = 0.0
         /// What one more span would have added to the rate.
@@ -63,26 +65,32 @@ struct OperationRate: Sendable, Equatable {
         // Both in spans: how many were expected, and how far off they may be.
         let missing = expected - observation.rate
         let noise = expected * observation.grain + expected * expected * variance
-        let floor = max(observation.rate, observation.grain / 2)
         if isStepUp(observation) {
-            level = log(floor)
-            variance = observation.variance
+            startAnew(from: observation)
         } else if missing > Self.surprise * noise.squareRoot() {
-            // A step down is seen in few spans, and a probability that is too high costs more than one that is too low: the rate is
-            // taken to be a standard deviation above what was seen.
-            variance = observation.effectiveCount > 0 ? observation.variance : 1
-            level = log(floor) + variance.squareRoot()
-        } else if observation.effectiveCount < 1 {
-            // Nothing came of what would have been a few spans: the estimate falls as that makes it more likely (a gamma
-            // distribution with `1/variance` spans seen before).
-            let before = 1 / variance
-            level += log(before / (before + expected / observation.grain))
+            startAnew(from: observation)
         } else {
-            let gain = variance / (variance + observation.variance)
-            level += gain * (log(floor) - level)
-            variance *= 1 - gain
+            combine(with: observation)
         }
         publish(settings)
+    }
+
+    /// What was known before says nothing any more. Half a span more than was seen (Jeffreys' prior) makes none a rate too.
+    private mutating func startAnew(from observation: Observation) {
+        level = log((observation.effectiveCount + 0.5) * observation.grain)
+        variance = 1 / (observation.effectiveCount + 0.5) + observation.probabilityVariance
+    }
+
+    /// The gamma distribution after an interval: `1 / variance` spans seen before, in the time in which the rate gives so many,
+    /// and those of the interval, in its time. Where it is uncertain how clients sampled, the interval counts for less.
+    private mutating func combine(with observation: Observation) {
+        let before = 1 / variance
+        let expected = max(observation.effectiveCount, rate / observation.grain)
+        let trust = 1 / (1 + expected * observation.probabilityVariance)
+        let spans = before + trust * observation.effectiveCount
+        let time = before / rate + trust / observation.grain
+        level = log(spans / time)
+        variance = 1 / spans
     }
 
     private func isStepUp(_ observation: Observation) -> Bool {

@@ -27,6 +27,8 @@ public struct RemoteSamplingStrategies: Sendable {
     var others: [String: OperationRate] = [:]
     /// By service: when it last asked.
     var requests: [String: Int64] = [:]
+    /// By service: how often it asked in the interval. Clients ask once per polling interval, so that tells how many there are.
+    private var asks: [String: Double] = [:]
 
     private var counts: [OperationKey: OperationCount] = [:]
     private var otherCounts: [String: OperationCount] = [:]
@@ -113,6 +115,7 @@ public struct RemoteSamplingStrategies: Sendable {
             requests[oldest.key] = nil
         }
         requests[service] = now
+        if asks[service] != nil || asks.count < Self.maxServices { asks[service, default: 0] += 1 }
         return strategy(of: service)
     }
 
@@ -154,6 +157,7 @@ public struct RemoteSamplingStrategies: Sendable {
         openedAt = now
         counts.removeAll(keepingCapacity: true)
         otherCounts.removeAll(keepingCapacity: true)
+        asks.removeAll(keepingCapacity: true)
         freshSpans = 0
         staleSpans = 0
     }
@@ -200,7 +204,9 @@ public struct RemoteSamplingStrategies: Sendable {
             var inverse = 1.0
             if follows(service, now) {
                 inverse = 1 / inUse.probability
-                uncertainty = inUse.variance * count.unmarked / (count.unmarked + count.marked)
+                // Each client took over the last answer at a moment of its own: the mean of many is known well.
+                let clients = (asks[service] ?? 0) * Double(settings.pollingInterval) / (seconds * 1000)
+                uncertainty = inUse.variance / max(1, clients) * count.unmarked / (count.unmarked + count.marked)
             } else if settings.unmarkedSpans == .auto, now - startedAt < Self.patience(settings) {
                 // Shortly after a start it is not known yet who asks.
                 return nil
@@ -214,6 +220,7 @@ public struct RemoteSamplingStrategies: Sendable {
         var observation = OperationRate.Observation()
         observation.rate = weight * scale
         observation.grain = one * scale
+        observation.probabilityVariance = uncertainty
         if weight > 0 {
             observation.effectiveCount = weight * weight / squared
             observation.variance = 1 / observation.effectiveCount + uncertainty

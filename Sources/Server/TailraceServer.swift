@@ -101,7 +101,7 @@ public struct TailraceServer: Sendable {
             }
         }
         if let explain { DecisionRoutes(explain: explain, pool: BlockingPool(threadLimit: 2)).add(to: router) }
-        if let sampling { SamplingRoutes(strategy: sampling).add(to: router) }
+        SamplingRoutes(strategy: sampling).add(to: router)
         if let store {
             let pool = BlockingPool()
             QueryRoutes(store: store, pool: pool).add(to: router)

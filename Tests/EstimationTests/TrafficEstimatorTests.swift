@@ -23,7 +23,8 @@ struct TrafficEstimatorTests {
         estimator.add(probability: 1, isError: true, duration: 1000)
         #expect(abs(estimator.count.value - 11) < 1e-9)
         #expect(estimator.errorCount == .exact(1))
-        #expect(estimator.count.lower == 2)
+        // Never below what was seen.
+        #expect(estimator.count.lower >= 2 && estimator.count.lower < 3)
         #expect(estimator.count.upper > 11 + 1.96 * 90.0.squareRoot())
         #expect(try #require(estimator.percentile(0.5)).value == 10)
         #expect(try #require(estimator.percentile(0.95)).value == 1000)

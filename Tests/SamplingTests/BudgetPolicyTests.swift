@@ -62,6 +62,34 @@ struct BudgetPolicyTests {
         #expect(!reason.contains("secret"))
     }
 
+    private static let dynamic = """
+        policies:
+          - { name: rates, type: dynamic, SampleRate: 2, FieldList: [service.name, root.name, http.route] }
+        """
+
+    @Test("the decision log gets what the key of a dynamic policy says, scrubbed", arguments: [false, true])
+    func dynamicKeyTexts(isScrubbed: Bool) throws {
+        let (_, policies) = try TestPipeline.sampler(Self.dynamic)
+        let driver = SamplerDriver(
+            .only(max: 2000), policies: policies, wantsDropped: true,
+            scrubbers: isScrubbed ? [ResourceRemover()] : [])
+        for trace in UInt64(1)...20 {
+            try driver.send(
+                [
+                    SentSpan(trace: trace, id: 1, parent: 0, service: "secret"),
+                    SentSpan(trace: trace, id: 2, parent: 1, service: "secret"),
+                ], at: 0)
+        }
+        driver.closeAll()
+        #expect(driver.decisions.count == 20)
+        for record in driver.decisions {
+            let names = DecisionName.all(in: record)
+            #expect(names.count == 1)
+            let text = names.first.flatMap { driver.sampler.text(of: $0) }
+            #expect(text == (isScrubbed ? "- op-1 -" : "secret op-1 -"))
+        }
+    }
+
     @Test("what another policy keeps costs the budget nothing, and what one drops is dropped")
     func otherPolicies() throws {
         let driver = try Self.run(

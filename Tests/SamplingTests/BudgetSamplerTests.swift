@@ -35,11 +35,12 @@ struct BudgetSamplerTests {
         }
     }
 
-    @Test("a saved state goes on as if nothing had happened", arguments: [1, 2, 3])
-    func handOver(seed: Int) {
+    /// With the smaller rate a tick holds two traces, and the state has a plan.
+    @Test("a saved state goes on as if nothing had happened", arguments: [(1, 400.0), (2, 400.0), (3, 20.0)])
+    func handOver(seed: Int, rate: Double) {
         var random = SeededRandom(seed: UInt64(seed))
-        var settings = BudgetSettings(rate: 400)
-        settings.rules = [BudgetRule(name: "own", action: .ownBudget(rate: 50))]
+        var settings = BudgetSettings(rate: rate)
+        settings.rules = [BudgetRule(name: "own", action: .ownBudget(rate: rate / 8))]
         var sampler = BudgetSampler(settings: settings)
         for tick in 1...80 {
             var traces = Self.batch(&random, count: 300)
@@ -170,6 +171,78 @@ struct BudgetSamplerTests {
         // (`BudgetAccount.debtTime`), here 6 %. Specification section 2 promises one trace and `carry`; that needs traces that fit.
         #expect(abs(kept / 10_000 - 1) < 0.05, "\(kept / 10_000)")
         #expect(abs(estimate / 25_000 - 1) < 0.15)
+    }
+
+    @Test(
+        "budgets of a fifth of a trace, two and four traces per tick are met to 1 % in the long run",
+        arguments: [(2.0, 5), (20.0, 20), (40.0, 40)])
+    func smallBudgetIsMet(rate: Double, tracesPerTick: Int) {
+        var random = SeededRandom(seed: 31)
+        var sampler = BudgetSampler(settings: BudgetSettings(rate: rate))
+        let ticks = 400_000 / tracesPerTick / 2
+        var kept = 0.0
+        for tick in 1...ticks {
+            let traces = Self.batch(&random, count: tracesPerTick)
+            for (trace, decision) in zip(traces, sampler.decide(traces, at: Self.start + Int64(tick) * 1000))
+            where decision.isKept { kept += Double(trace.spanCount) }
+        }
+        let share = kept / (rate * Double(ticks))
+        #expect(abs(share - 1) <= 0.01, "\(share)")
+    }
+
+    @Test("counts from budgets of less than a trace per tick are unbiased, of errors and of all, over 200 seeds")
+    func smallBudgetIsUnbiased() {
+        var deviations: (all: [Double], errors: [Double]) = ([], [])
+        for seed in 1...200 {
+            var random = SeededRandom(seed: UInt64(seed))
+            var sampler = BudgetSampler(settings: BudgetSettings(rate: 5))
+            var estimate = (all: 0.0, errors: 0.0)
+            var exact = (all: 0.0, errors: 0.0)
+            for tick in 1...250 {
+                let traces = Self.batch(&random, count: 5, errorShare: 0.2)
+                let decisions = sampler.decide(traces, at: Self.start + Int64(tick) * 1000)
+                for (trace, decision) in zip(traces, decisions) {
+                    exact.all += 1
+                    if trace.hasError { exact.errors += 1 }
+                    guard decision.isKept else { continue }
+                    estimate.all += decision.weight
+                    if trace.hasError { estimate.errors += decision.weight }
+                }
+            }
+            deviations.all.append(estimate.all / exact.all - 1)
+            deviations.errors.append(estimate.errors / exact.errors - 1)
+        }
+        for (name, values) in [("all", deviations.all), ("errors", deviations.errors)] {
+            let mean = values.reduce(0, +) / 200
+            let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 199
+            let error = (variance / 200).squareRoot()
+            print("small budget, \(name): mean deviation \(mean) ± \(error)")
+            #expect(abs(mean) < 3 * error)
+            #expect(error < 0.02)
+        }
+    }
+
+    @Test("a burst takes no more of a small budget in advance than sixteen traces", arguments: [1, 2, 3])
+    func smallBudgetInBurst(seed: Int) {
+        var random = SeededRandom(seed: UInt64(seed))
+        var settings = BudgetSettings(rate: 10)
+        settings.coverage = nil
+        var sampler = BudgetSampler(settings: settings)
+        var planned: [Double] = []
+        for tick in 1...900 {
+            let traces = Self.batch(&random, count: tick > 300 && tick <= 600 ? 100 : 10, errorShare: 0.1)
+            let decisions = sampler.decide(traces, at: Self.start + Int64(tick) * 1000)
+            planned.append(zip(traces, decisions).reduce(0) { $0 + $1.1.probability * Double($1.0.spanCount) })
+        }
+        // The first tick knows no average yet.
+        for length in [1, 10, 60, 300] {
+            for first in 1...(planned.count - length) {
+                let sum = planned[first..<(first + length)].reduce(0, +)
+                #expect(sum <= 10 * Double(length + 1) + 16 * 11, "\(length) s from \(first)")
+            }
+        }
+        let kept = sampler.counters.keptCost.reduce(0, +)
+        #expect(abs(kept / 9000 - 1) < 0.1, "\(kept)")
     }
 
     @Test("traces decided early to free memory stay within the budget too, and count right", arguments: [1, 2])

@@ -78,6 +78,15 @@ struct StatisticsRouteTests {
         #expect(answers[2].text.contains("'service' must be given once"))
         #expect(answers[4].text.contains("did you mean 'service'?"))
         #expect(answers[5].text.contains("a stage of kind remote_sampling"))
-        #expect(try await get(["/sampling?service=shop"], sampling: nil)[0].status == 404)
+    }
+
+    @Test("a process that sees no traffic says whom to ask for a strategy")
+    func noSampling() async throws {
+        let answers = try await get(["/sampling?service=shop", "/api/sampling?service=shop"], sampling: nil)
+        #expect(answers.map(\.status) == [404, 404])
+        for answer in answers {
+            #expect(answer.text.contains(#""code":"no_remote_sampling""#))
+            #expect(answer.text.contains("ask a worker, 'tailrace run'"))
+        }
     }
 }

@@ -1,6 +1,6 @@
 /// The state that survives a restart, a hand-over and a reload.
 extension BudgetSampler {
-    private static var version: UInt8 { 1 }
+    private static var version: UInt8 { 2 }
 
     /// Serialised state. Entries that matter most come first; what would exceed `maximumBytes` is left out, and is learned
     /// again.
@@ -11,6 +11,7 @@ extension BudgetSampler {
         writer.double(account.balance)
         writer.double(account.spent)
         writer.double(averageTraceCost)
+        writer.double(averageSquaredCost)
         writer.double(averageOffered)
         writer.double(offeredThisTick)
         writer.double(coverageCredit)
@@ -22,6 +23,8 @@ extension BudgetSampler {
             writer.double(ruleAccounts[index].balance)
             writer.double(ruleAccounts[index].spent)
         }
+        writer.byte(spendingPlan == nil ? 0 : 1)
+        spendingPlan?.encode(to: &writer)
         let now = tick ?? 0
         let third = max(1024, maximumBytes) / 3
         // Largest sizes of an entry: key 23, with histogram 215; pair 29; shape 8.
@@ -50,24 +53,34 @@ extension BudgetSampler {
 
     private mutating func read(_ bytes: [UInt8]) throws(StateError) {
         var reader = StateReader(bytes)
-        guard try reader.byte() == Self.version else { throw StateError.version }
+        // Version 1 knew neither squares nor plans.
+        let version = try reader.byte()
+        guard version == 1 || version == Self.version else { throw StateError.version }
         let savedTick = try reader.signed()
         tick = savedTick == .min ? nil : savedTick
         account.balance = try reader.double()
         account.spent = try reader.double()
         averageTraceCost = try reader.double()
+        averageSquaredCost = version == 1 ? averageTraceCost * averageTraceCost : try reader.double()
         averageOffered = try reader.double()
         offeredThisTick = try reader.double()
         coverageCredit = try reader.double()
-        guard averageTraceCost >= 0, averageOffered >= 0, offeredThisTick >= 0 else { throw StateError.malformed }
+        guard averageTraceCost >= 0, averageSquaredCost >= 0, averageOffered >= 0, offeredThisTick >= 0 else {
+            throw StateError.malformed
+        }
+        // By place in the saved state: the rule's place now.
+        var rules: [Int?] = []
         for _ in 0..<(try reader.count(ofSize: 17)) {
             var name: [UInt8] = []
             for _ in 0..<(try reader.count(ofSize: 1)) { name.append(try reader.byte()) }
             let balance = try reader.double()
             let spent = try reader.double()
-            if let index = settings.rules.firstIndex(where: { $0.name.utf8.elementsEqual(name) }) {
-                ruleAccounts[index] = BudgetAccount(balance: balance, spent: spent)
-            }
+            let index = settings.rules.firstIndex { $0.name.utf8.elementsEqual(name) }
+            rules.append(index)
+            if let index { ruleAccounts[index] = BudgetAccount(balance: balance, spent: spent) }
+        }
+        if version > 1, try reader.byte() != 0 {
+            spendingPlan = try SpendingPlan(from: &reader, rules: rules, count: settings.rules.count)
         }
         try keys.decode(from: &reader)
         try coverage.decode(from: &reader)

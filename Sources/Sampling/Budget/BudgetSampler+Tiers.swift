@@ -3,30 +3,56 @@ import Glibc
 extension BudgetSampler {
     // MARK: - Coverage
 
+    /// What the coverage tier may spend in a tick.
+    struct CoverageLimits {
+        /// Whatever the traces are.
+        var usual: Double
+        /// With traces of shapes that were never kept: what coverage left unused in the ticks before, too.
+        var newShapes: Double
+        /// Errors and rules' traces are kept anyway.
+        var isMustKeepSure: Bool
+    }
+
     /// Keeps one trace of every pair of key and shape that the present coverage window has not seen. Returns what they cost.
     ///
     /// Where they are too many, those that will come again wait: they came often, and are as good as sure to be kept by a later
-    /// tier or tick. Where the others alone are too many, coverage is suspended for the tick: they
-    /// are sampled with the rest, with more weight.
-    mutating func cover(capacity: Double, time: Int64) -> Double {
+    /// tier or tick. Where the others alone are too many, coverage is suspended for the tick but for shapes that were never
+    /// kept: the others are sampled with the rest, with more weight.
+    ///
+    /// - Parameter capacity: of the tick, where it is decided as a whole.
+    mutating func cover(time: Int64, capacity: Double?) -> Double {
         guard let settings = settings.coverage else { return 0 }
         chooseCandidates()
         guard !candidates.isEmpty else { return 0 }
-        var others = 0.0
-        for plan in plans where plan.tier != .dropRule { others += plan.cost }
         var total = 0.0
         for index in candidates.values { total += plans[index].cost }
-        others -= total
-        // What nobody else needs may be used whole.
-        let limit = max(settings.share * capacity, capacity - others, coverageCredit)
+        let limits = capacity.map { coverageLimits(capacity: $0, candidateCost: total) } ?? plannedCoverageLimits
         var used = total
-        if total <= limit {
+        if total <= limits.usual {
             for index in candidates.values { keepForCoverage(index) }
         } else {
-            used = coverSome(capacity: capacity, limit: limit, time: time, interval: settings.interval)
+            used = coverSome(limits, time: time, interval: settings.interval)
         }
         coverageCredit -= used
         return used
+    }
+
+    /// Where a tick is decided as a whole.
+    private func coverageLimits(capacity: Double, candidateCost: Double) -> CoverageLimits {
+        let share = settings.coverage?.share ?? 0
+        var total = 0.0
+        var mustKeep = 0.0
+        for plan in plans where plan.tier != .dropRule {
+            total += plan.cost
+            if plan.tier == .error || plan.tier == .mustKeepRule { mustKeep += plan.cost }
+        }
+        // What nobody else needs may be used whole.
+        let usual = max(
+            share * capacity, capacity - (total - candidateCost), min(coverageCredit, 4 * averageTraceCost))
+        // The tiers below are not without room.
+        return CoverageLimits(
+            usual: usual, newShapes: max(usual, min(coverageCredit, capacity * 3 / 4)),
+            isMustKeepSure: mustKeep <= settings.mustKeep.share * max(0, capacity - usual))
     }
 
     /// The cheapest trace of each uncovered pair. Costs do not depend on random numbers.
@@ -46,41 +72,44 @@ extension BudgetSampler {
         plans[index].probability = 1
     }
 
-    private mutating func coverSome(capacity: Double, limit: Double, time: Int64, interval: Int64) -> Double {
+    private mutating func coverSome(_ limits: CoverageLimits, time: Int64, interval: Int64) -> Double {
         // The tick ended at `time`; a window's last tick has nothing left.
         let elapsed = time - coverageWindow(time) * interval
         let shareLeft = Double(interval - elapsed) / Double(interval)
-        // Errors and rules' traces that the must-keep tier has room for need no coverage.
-        var mustKeep = 0.0
-        for plan in plans where plan.tier == .error || plan.tier == .mustKeepRule { mustKeep += plan.cost }
-        let isMustKeepSure = mustKeep <= settings.mustKeep.share * max(0, capacity - limit)
-        let waiting: [(index: Int, expected: Double)] = candidates.values.compactMap { index in
+        var waiting: [(index: Int, expected: Double)] = []
+        for index in candidates.values {
             let plan = plans[index]
-            if isMustKeepSure, plan.tier == .error || plan.tier == .mustKeepRule { return nil }
+            if limits.isMustKeepSure, plan.tier == .error || plan.tier == .mustKeepRule { continue }
             // An oversize trace is for the tiers that can decide it with a probability.
-            guard plan.cost <= limit else { return nil }
-            return (index, coverage.expected(plan.pair, shareLeft: shareLeft))
-        }.sorted { $0.expected == $1.expected ? $0.index < $1.index : $0.expected < $1.expected }
-        let urgent = waiting.prefix { $0.expected < 8 }
+            guard plan.cost <= (plan.isNewShape ? limits.newShapes : limits.usual) else { continue }
+            waiting.append((index, coverage.expected(plan.pair, shareLeft: shareLeft)))
+        }
+        waiting.sort { isBefore($0, $1) }
         var used = 0.0
-        guard urgent.reduce(0, { $0 + plans[$1.index].cost }) <= limit else {
+        // A shape that was never kept comes first: many new keys must not hide a new course of events.
+        for (index, expected) in waiting
+        where plans[index].isNewShape && expected < 8 && used + plans[index].cost <= limits.newShapes {
+            used += plans[index].cost
+            keepForCoverage(index)
+        }
+        let urgent = waiting.prefix { $0.expected < 8 }.filter { !plans[$0.index].isDecided }
+        guard used + urgent.reduce(0, { $0 + plans[$1.index].cost }) <= limits.usual else {
             counters.coverageSuspendedTicks &+= 1
-            for (index, _) in urgent {
-                // A shape that was never kept still comes first: many new keys must not hide a new course of events.
-                if plans[index].isNewShape, used + plans[index].cost <= limit {
-                    used += plans[index].cost
-                    keepForCoverage(index)
-                } else {
-                    plans[index].multiplier *= plans[index].isNewShape ? 4 : 2
-                }
-            }
+            for (index, _) in urgent { plans[index].multiplier *= plans[index].isNewShape ? 4 : 2 }
             return used
         }
-        for (index, _) in waiting where used + plans[index].cost <= limit {
+        for (index, _) in waiting where !plans[index].isDecided && used + plans[index].cost <= limits.usual {
             used += plans[index].cost
             keepForCoverage(index)
         }
         return used
+    }
+
+    /// Those that come seldom first, of them the cheap: most pairs are covered that way.
+    private func isBefore(_ left: (index: Int, expected: Double), _ right: (index: Int, expected: Double)) -> Bool {
+        if left.expected != right.expected { return left.expected < right.expected }
+        let costs = (plans[left.index].cost, plans[right.index].cost)
+        return costs.0 == costs.1 ? left.index < right.index : costs.0 < costs.1
     }
 
     // MARK: - Own budgets
@@ -103,7 +132,7 @@ extension BudgetSampler {
         return used
     }
 
-    private func ownCapacity(_ rule: Int) -> Double {
+    func ownCapacity(_ rule: Int) -> Double {
         guard case .ownBudget(let rate) = settings.rules[rule].action, !settings.rules[rule].isDryRun else { return 0 }
         let own = ownPerTick(rate)
         return ruleAccounts[rule].capacity(perTick: own, usableCredit: max(0.01 * own, averageTraceCost))
@@ -153,7 +182,7 @@ extension BudgetSampler {
     }
 
     /// What makes a trace of a tier more important than another, besides its rule's multiplier.
-    private enum Importance {
+    enum Importance {
         case multiplier
         /// As many traces as possible.
         case number
@@ -162,24 +191,28 @@ extension BudgetSampler {
     }
 
     /// Fills `members` with the undecided traces of a tier.
-    private mutating func gather(_ traces: [BudgetTrace], by importance: Importance, where isMember: (Plan) -> Bool) {
+    mutating func gather(_ traces: [BudgetTrace], by importance: Importance, where isMember: (Plan) -> Bool) {
         members.removeAll(keepingCapacity: true)
         memberTraces.removeAll(keepingCapacity: true)
         for index in plans.indices where !plans[index].isDecided && isMember(plans[index]) {
             let trace = traces[index]
-            let weight =
-                switch importance {
-                case .multiplier: 1.0
-                case .number: 1 / plans[index].cost
-                case .key: pow(keys.cost(of: trace.key), -settings.alpha)
-                }
             let uniform = Randomness.uniform(trace.randomness) / Self.upstreamProbability(trace)
             members.append(
                 TierSampling.Member(
-                    uniform: uniform, importance: max(1e-12, weight * plans[index].multiplier), cost: plans[index].cost)
-            )
+                    uniform: uniform, importance: self.importance(of: trace, plans[index], by: importance),
+                    cost: plans[index].cost))
             memberTraces.append(index)
         }
+    }
+
+    mutating func importance(of trace: BudgetTrace, _ plan: Plan, by importance: Importance) -> Double {
+        let weight =
+            switch importance {
+            case .multiplier: 1.0
+            case .number: 1 / plan.cost
+            case .key: pow(keys.cost(of: trace.key), -settings.alpha)
+            }
+        return max(1e-12, weight * plan.multiplier)
     }
 
     private mutating func sampleMembers(capacity: Double) -> Double {

@@ -30,11 +30,15 @@ package struct BudgetSampler {
     var shapes: ShapeMemory
     /// Moving average of what a trace costs; 0 before the first.
     var averageTraceCost = 0.0
+    /// Moving average of its square.
+    var averageSquaredCost = 0.0
     /// Moving average of what a tick is offered; 0 before the first.
     var averageOffered = 0.0
     var offeredThisTick = 0.0
     /// What the coverage tier may spend where the traces are large against its part of a tick.
     var coverageCredit = 0.0
+    /// Where the budget is less than a few traces per tick; nil else.
+    var spendingPlan: SpendingPlan?
 
     // Reused from tick to tick.
     var plans: [Plan] = []
@@ -98,7 +102,9 @@ package struct BudgetSampler {
         guard now > last else { return }
         let ticks = now - last
         let debtTicks = BudgetAccount.debtTime / Double(settings.tick)
-        account.advance(ticks: ticks, perTick: perTick, creditLimit: creditLimit, debtLimit: perTick * debtTicks)
+        account.advance(
+            ticks: ticks, perTick: perTick, creditLimit: creditLimit,
+            debtLimit: max(perTick * debtTicks, spendingPlan == nil ? 0 : 4 * averageTraceCost))
         for index in settings.rules.indices {
             guard case .ownBudget(let rate) = settings.rules[index].action else { continue }
             let own = ownPerTick(rate)
@@ -107,9 +113,10 @@ package struct BudgetSampler {
                 debtLimit: own * debtTicks)
         }
         if let share = settings.coverage?.share {
-            let limit = max(share * perTick, 4 * averageTraceCost)
+            let limit = coverageCreditLimit(share)
             coverageCredit = min(coverageCredit + share * perTick * Double(ticks), limit)
         }
+        advanceSpendingPlan(ticks: ticks)
         // Five seconds to follow a change; the first tick with traffic counts as it is.
         let kept = exp(-Double(settings.tick) / 5000)
         if averageOffered == 0 {
@@ -126,12 +133,22 @@ package struct BudgetSampler {
     func ownPerTick(_ ownRate: Double) -> Double { perTick * ownRate / settings.rate }
 
     /// Credit may be kept for traces that are large against a tick's budget, as well as for the configured time.
-    private var creditLimit: Double { max(rate * settings.carry, 4 * averageTraceCost) }
+    private var creditLimit: Double {
+        let planned = spendingPlan == nil ? 0 : perTick * BudgetAccount.debtTime / Double(settings.tick)
+        return max(rate * settings.carry, 4 * averageTraceCost, planned)
+    }
 
     /// Credit that one tick may use: 1 % of its budget, so that nobody sees a burst; more only where the traces are large
     /// against a tick's budget, and could not be kept otherwise.
     private var usableCredit: Double {
         max(0.01 * perTick, min(4 * averageTraceCost, 4 * averageTraceCost * averageTraceCost / max(perTick, 1e-9)))
+    }
+
+    /// The coverage tier's part of an interval; of the time that is planned for, where a tick holds less than a few traces.
+    func coverageCreditLimit(_ share: Double) -> Double {
+        let interval = min(Double(settings.coverage?.interval ?? 0), BudgetAccount.debtTime) / Double(settings.tick)
+        let part = spendingPlan.map { perTick * $0.horizon } ?? share * perTick * max(1, interval)
+        return max(part, 4 * averageTraceCost)
     }
 
     /// Charges spans that came after their trace was kept.
@@ -156,15 +173,26 @@ package struct BudgetSampler {
     ///     that their cost is of what a tick is offered.
     package mutating func decide(_ traces: [BudgetTrace], at time: Int64, isForced: Bool = false) -> [BudgetDecision] {
         guard !traces.isEmpty else { return [] }
+        let isFirst = tick == nil
         advance(to: time)
         let tick = tick ?? 0
         keys.beginTick(tick)
         let offered = plan(traces, tick: tick, time: time)
+        // A new sampler has seen no shape: it begins with the most that may be saved for new ones.
+        if isFirst {
+            advanceSpendingPlan(ticks: 1)
+            if let share = settings.coverage?.share { coverageCredit = coverageCreditLimit(share) }
+        }
+        if spendingPlan != nil {
+            decideByPlan(traces, time: time)
+            return finish(traces, tick: tick, time: time)
+        }
         var capacity = account.capacity(perTick: perTick, usableCredit: usableCredit)
         if isForced { capacity *= min(1, offered / max(averageOffered, offeredThisTick, 1e-9)) }
 
         var left = capacity
-        left = max(left - cover(capacity: left, time: time), capacity / 4)
+        let covered = cover(time: time, capacity: capacity)
+        left = max(left - covered, capacity / 4)
         // An oversize trace may take more than its tier has; the tiers below keep their share all the same.
         let afterOwn = left * (1 - Self.ownBudgetsShare)
         left = max(left - sampleOwnBudgets(traces, capacity: left), afterOwn)
@@ -181,6 +209,7 @@ package struct BudgetSampler {
         plans.removeAll(keepingCapacity: true)
         plans.reserveCapacity(traces.count)
         var total = 0.0
+        var squares = 0.0
         for trace in traces {
             let cost = trace.cost(in: settings.unit)
             var plan = Plan(
@@ -197,6 +226,7 @@ package struct BudgetSampler {
             applyRules(trace, &plan)
             if plan.tier != .dropRule {
                 total += cost
+                squares += cost * cost
                 _ = keys.add(trace.key, cost: cost, tick: tick)
                 if settings.coverage != nil {
                     plan.pair = CoverageTable.pair(key: trace.key, shape: trace.shape)
@@ -211,6 +241,7 @@ package struct BudgetSampler {
         // The average of about the last thousand traces.
         let share = averageTraceCost == 0 ? 1 : Double(traces.count) / Double(traces.count + 1000)
         averageTraceCost += (total / Double(traces.count) - averageTraceCost) * share
+        averageSquaredCost += (squares / Double(traces.count) - averageSquaredCost) * share
         return total
     }
 

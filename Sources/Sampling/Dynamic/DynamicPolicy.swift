@@ -15,6 +15,7 @@ public final class DynamicPolicy: StatefulPolicy, DetailingPolicy {
     private var clock = StreamClock()
     /// Per field the distinct values of the trace, as hashes of their text. Reused from trace to trace.
     private var values: [[UInt64]]
+    private var texts: DynamicKeyTexts
     private(set) var lastDetail = DecisionDetail(.rate)
 
     /// Refinery stops to collect values at so many.
@@ -29,6 +30,7 @@ public final class DynamicPolicy: StatefulPolicy, DetailingPolicy {
         self.fields = fields.compactMap { field in reader.slot(of: field.name).map { ($0, field.isOfRoot) } }
         readsRoot = fields.contains(where: \.isOfRoot)
         values = Array(repeating: [], count: self.fields.count)
+        texts = DynamicKeyTexts(self.fields, reader: reader, usesTraceLength: usesTraceLength)
     }
 
     public var needsWholeTrace: Bool { true }
@@ -37,6 +39,7 @@ public final class DynamicPolicy: StatefulPolicy, DetailingPolicy {
     public func vote(on trace: TraceEvidence, matched: ConditionBits) -> SamplingVote {
         _ = clock.advance(to: trace.decidedAt)
         let (key, count) = keyAndCount(of: trace)
+        texts.note(key, of: trace, count: count)
         let rate = sampler.rate(of: key, count: Double(count), at: clock.now)
         lastDetail.key = key
         lastDetail.rate = max(1, rate)
@@ -90,8 +93,9 @@ public final class DynamicPolicy: StatefulPolicy, DetailingPolicy {
         return true
     }
 
-    /// Keys are known by their hash only.
-    func text(of name: DecisionName) -> String? { nil }
+    func use(_ scrubbers: ScrubberChain) { texts.use(scrubbers) }
+
+    func text(of name: DecisionName) -> String? { name.kind == .key ? texts.known[name.value] : nil }
 
     public func encodeState(into encoder: inout StateEncoder) {
         encoder.signed(clock.now)

@@ -342,6 +342,7 @@ package final class PolicyList {
     /// What policies say of traces passes through these first.
     func use(_ scrubbers: ScrubberChain) {
         for (_, policy) in batchNodes { policy.use(scrubbers) }
+        for node in nodes { (node.policy as? any DetailingPolicy)?.use(scrubbers) }
     }
 
     /// Whether verdicts are final only after `decideBatch`.

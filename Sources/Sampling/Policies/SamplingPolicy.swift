@@ -75,6 +75,8 @@ protocol BatchPolicy: SamplingPolicy {
 protocol DetailingPolicy: SamplingPolicy {
     /// Of the last vote.
     var lastDetail: DecisionDetail { get }
+    /// What is said of traces passes through these first.
+    func use(_ scrubbers: ScrubberChain)
     /// What a detail refers to.
     func text(of name: DecisionName) -> String?
 }

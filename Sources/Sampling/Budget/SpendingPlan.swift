@@ -1,0 +1,84 @@
+import Glibc
+
+/// What a budget that holds less than a few traces per tick has learnt of its tiers, so that it can be spent over many ticks.
+///
+/// One tick's traces say nothing of what a small budget is best spent on: most ticks have no error, and a tick that has one
+/// cannot pay for it. So the sampling scale of each tier is the one at which the tier's *average* tick costs its part. It
+/// depends on costs, importances and past decisions, never on the random number of the trace at hand: weights stay unbiased.
+struct SpendingPlan: Equatable {
+    /// The plan is for budgets of fewer traces per tick than this. Where a tick holds more, deciding it as a whole keeps the
+    /// budget to the span.
+    static let tracesPerTick = 4.0
+    /// Time constant of the averages: the time in which the budget pays for so many average traces, at most `maximumHorizon`.
+    static let horizonTraces = 64.0
+    /// Time in which a balance is made good, likewise; also what a burst may take in advance.
+    static let settlingTraces = 16.0
+    /// Milliseconds.
+    static let maximumHorizon = BudgetAccount.debtTime
+
+    var mustKeep = SpendingCurve()
+    var slow = SpendingCurve()
+    var rest = SpendingCurve()
+    /// By rule; of those with an own budget.
+    var own: [SpendingCurve]
+    /// What coverage costs per tick: its sum, with the weight of the curves.
+    var coverage = 0.0
+    /// Expected cost that may still be planned: any stretch of time is planned to cost at most
+    /// `settlingTraces` more than its budget, whatever comes in.
+    var allowance = 0.0
+    /// Ticks; the time constant of the averages.
+    var horizon = 1.0
+    /// Ticks in which a balance is made good.
+    var settling = 1.0
+
+    init(rules: Int) { own = Array(repeating: SpendingCurve(), count: rules) }
+
+    var share: Double { 1 - kept }
+    private var kept: Double { exp(-1 / horizon) }
+
+    mutating func advance(ticks: Int64, perTick: Double, traceCost: Double, tickLength: Int64) {
+        let maximum = max(1, Self.maximumHorizon / Double(tickLength))
+        let ticksPerTrace = traceCost / max(perTick, 1e-9)
+        horizon = min(max(Self.horizonTraces * ticksPerTrace, 1), maximum)
+        settling = min(max(Self.settlingTraces * ticksPerTrace, 1), maximum)
+        let kept = kept
+        mustKeep.advance(ticks: ticks, kept: kept)
+        slow.advance(ticks: ticks, kept: kept)
+        rest.advance(ticks: ticks, kept: kept)
+        for index in own.indices { own[index].advance(ticks: ticks, kept: kept) }
+        coverage *= pow(kept, Double(ticks))
+        allowance = min(allowance + perTick * Double(ticks), perTick + Self.settlingTraces * traceCost)
+    }
+
+    /// Average cost of coverage per tick.
+    var coveragePerTick: Double { mustKeep.weight > 0 ? coverage / mustKeep.weight : 0 }
+
+    // MARK: - State
+
+    func encode(to writer: inout StateWriter) {
+        for curve in [mustKeep, slow, rest] + own { curve.encode(to: &writer) }
+        writer.double(coverage)
+        writer.double(allowance)
+        writer.double(horizon)
+        writer.double(settling)
+    }
+
+    /// - Parameters:
+    ///   - rules: by place in the saved state, the rule's place now.
+    ///   - count: of the rules now.
+    init(from reader: inout StateReader, rules: [Int?], count: Int) throws(StateError) {
+        self.init(rules: count)
+        mustKeep = try SpendingCurve(from: &reader)
+        slow = try SpendingCurve(from: &reader)
+        rest = try SpendingCurve(from: &reader)
+        for rule in rules {
+            let curve = try SpendingCurve(from: &reader)
+            if let rule { own[rule] = curve }
+        }
+        coverage = try reader.double()
+        allowance = try reader.double()
+        horizon = try reader.double()
+        settling = try reader.double()
+        guard coverage >= 0, horizon >= 1, settling >= 1 else { throw StateError.malformed }
+    }
+}
