@@ -1,0 +1,57 @@
+import Pipeline
+
+extension PolicyList {
+    /// What the policies say of a trace.
+    package struct Verdict: Equatable {
+        package var isKept: Bool
+        /// Index of the deciding policy among all nodes, or `DecisionRecord.noPolicy`.
+        var policyIndex: UInt16
+        /// That a trace like this is kept, from where it began: what samplers before let through is counted in.
+        var probability: Double
+        /// The part of it that this sampler adds.
+        var ownProbability: Double
+        var cause: Cause
+        /// What the budget decided, where a budget did.
+        var budget: BudgetDecision?
+        /// What an adaptive policy says of it, for the decision log.
+        var detail = DecisionDetail(.none)
+
+        enum Cause: Equatable {
+            case matched
+            case noneMatched
+            case dropPolicy
+            case limited
+            /// A rule was for it, and its sampling left it out.
+            case sampledOut
+            case tooLarge
+        }
+    }
+}
+
+extension PolicyList.Verdict {
+    /// A policy keeps the trace that none kept before. What others say of it does not matter any more.
+    @inline(__always)
+    mutating func keep(by policyIndex: UInt16) {
+        isKept = true
+        cause = .matched
+        self.policyIndex = policyIndex
+        detail = DecisionDetail(.none)
+    }
+
+    /// - Parameter upstream: the probability with which a trace like this came here.
+    mutating func apply(_ decision: BudgetDecision, by node: PolicyNode, upstream: Double) {
+        let own = upstream > 0 ? min(1, decision.probability / upstream) : 0
+        // Policies before it that left this trace might have kept it, each by a random number of its own.
+        ownProbability = 1 - (1 - ownProbability) * (1 - own)
+        probability = ownProbability * upstream
+        policyIndex = UInt16(truncatingIfNeeded: node.index)
+        isKept = decision.isKept
+        if isKept { cause = .matched }
+        budget = decision
+    }
+
+    init(_ cause: Cause, _ policyIndex: UInt16) {
+        self.init(
+            isKept: false, policyIndex: policyIndex, probability: 0, ownProbability: 0, cause: cause)
+    }
+}
