@@ -57,6 +57,7 @@ enum RestoreBenchmarks {
                 + "\(Measuring.format(seconds, 2)) s (\(Measuring.format(cpu, 2)) s of CPU), "
                 + "\(Measuring.format(Double(count) / seconds / 1e6, 2)) M/s; memory \(task.gauges.decisionBytes / 1_000_000) MB, "
                 + "resident grew by \((Measuring.residentBytes() - resident) / 1_000_000) MB")
+        try RestoreBesideBenchmark.run(layout, tasks[0].entry.partition, start: start)
     }
 
     private static func record(_ number: UInt64, at time: Int64) -> DecisionRecord {
