@@ -159,23 +159,24 @@ struct BudgetSamplerTests {
         var sampler = BudgetSampler(settings: BudgetSettings(rate: 2))
         var kept = 0.0
         var estimate = 0.0
+        var variance = 0.0
         for tick in 1...5000 {
             let traces = Self.batch(&random, count: 5)
             for (trace, decision) in zip(traces, sampler.decide(traces, at: Self.start + Int64(tick) * 1000))
             where decision.isKept {
                 kept += Double(trace.spanCount)
                 estimate += decision.weight
+                variance += decision.weight * (decision.weight - 1)
             }
         }
-        // Every trace is larger than a tick's budget and decided by itself, so the end finds a debt: at most 300 s of budget
-        // (`BudgetAccount.debtTime`), here 6 %. Specification section 2 promises one trace and `carry`; that needs traces that fit.
-        #expect(abs(kept / 10_000 - 1) < 0.05, "\(kept / 10_000)")
-        #expect(abs(estimate / 25_000 - 1) < 0.15)
+        #expect(abs(kept / 10_000 - 1) < 0.01, "\(kept / 10_000)")
+        // Errors and coverage leave few of the rest, which stand for most: a tenth of deviation. The mean over seeds is below.
+        #expect(abs(estimate - 25_000) < 3 * variance.squareRoot(), "\(estimate) ± \(variance.squareRoot())")
     }
 
     @Test(
-        "budgets of a fifth of a trace, two and four traces per tick are met to 1 % in the long run",
-        arguments: [(2.0, 5), (20.0, 20), (40.0, 40)])
+        "budgets of a fifth of a trace, one and two traces per tick are met to 1 % in the long run",
+        arguments: [(2.0, 5), (10.0, 20), (20.0, 40)])
     func smallBudgetIsMet(rate: Double, tracesPerTick: Int) {
         var random = SeededRandom(seed: 31)
         var sampler = BudgetSampler(settings: BudgetSettings(rate: rate))
@@ -229,16 +230,20 @@ struct BudgetSamplerTests {
         settings.coverage = nil
         var sampler = BudgetSampler(settings: settings)
         var planned: [Double] = []
+        var leftOver: [Double] = []
         for tick in 1...900 {
             let traces = Self.batch(&random, count: tick > 300 && tick <= 600 ? 100 : 10, errorShare: 0.1)
             let decisions = sampler.decide(traces, at: Self.start + Int64(tick) * 1000)
+            // What is left over is spent in the time in which the budget pays for sixteen traces of about 12 spans.
+            leftOver.append(max(0, sampler.balance) / 18)
             planned.append(zip(traces, decisions).reduce(0) { $0 + $1.1.probability * Double($1.0.spanCount) })
         }
         // The first tick knows no average yet.
         for length in [1, 10, 60, 300] {
             for first in 1...(planned.count - length) {
                 let sum = planned[first..<(first + length)].reduce(0, +)
-                #expect(sum <= 10 * Double(length + 1) + 16 * 11, "\(length) s from \(first)")
+                let more = leftOver[first..<(first + length)].reduce(0, +)
+                #expect(sum <= 10 * Double(length + 1) + 16 * 12 + more, "\(length) s from \(first)")
             }
         }
         let kept = sampler.counters.keptCost.reduce(0, +)

@@ -1,6 +1,6 @@
 /// Budgets of less than a few traces per tick: each trace is decided by itself, at a scale learnt over many ticks.
 extension BudgetSampler {
-    /// Whether the average unit of cost belongs to a trace that costs more than a quarter of a tick's budget: then a tick holds
+    /// Whether the average unit of cost belongs to a trace that costs more than half of a tick's budget: then a tick holds
     /// too few traces to be decided as a whole.
     var needsSpendingPlan: Bool {
         averageTraceCost > 0 && perTick < SpendingPlan.tracesPerTick * averageSquaredCost / averageTraceCost
@@ -8,12 +8,16 @@ extension BudgetSampler {
 
     mutating func advanceSpendingPlan(ticks: Int64) {
         guard needsSpendingPlan else {
+            if spendingPlan != nil { keys.average(overTicks: 0) }
             spendingPlan = nil
             return
         }
         var plan = spendingPlan ?? SpendingPlan(rules: settings.rules.count)
-        plan.advance(ticks: ticks, perTick: perTick, traceCost: averageTraceCost, tickLength: settings.tick)
+        plan.advance(
+            ticks: ticks, perTick: perTick, traceCost: averageSquaredCost / averageTraceCost, balance: account.balance,
+            tickLength: settings.tick)
         spendingPlan = plan
+        keys.average(overTicks: plan.horizon)
     }
 
     /// Decides the traces in `plans`.
@@ -42,7 +46,9 @@ extension BudgetSampler {
             plans[index].isDecided = true
             plans[index].probability = probability
             plans[index].isKept = uniform <= probability
-            plans[index].isOversize = probability < 1 && plans[index].cost > 0.75 * perTick
+        }
+        for index in plans.indices where plans[index].tier != .dropRule {
+            plans[index].isOversize = plans[index].cost > 0.75 * perTick
         }
         spending.allowance -= min(wanted, allowed)
         spendingPlan = spending

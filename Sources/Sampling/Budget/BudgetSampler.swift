@@ -178,10 +178,11 @@ package struct BudgetSampler {
         let tick = tick ?? 0
         keys.beginTick(tick)
         let offered = plan(traces, tick: tick, time: time)
-        // A new sampler has seen no shape: it begins with the most that may be saved for new ones.
+        // A new sampler has seen no shape: it begins with an interval's part for new ones.
         if isFirst {
-            advanceSpendingPlan(ticks: 1)
+            // Not of what is planned for: a short run would be over before it is paid off.
             if let share = settings.coverage?.share { coverageCredit = coverageCreditLimit(share) }
+            advanceSpendingPlan(ticks: 1)
         }
         if spendingPlan != nil {
             decideByPlan(traces, time: time)

@@ -23,7 +23,7 @@ struct KeyStatistics {
     private(set) var sketches: DurationSketches
     private let tickLength: Int64
     /// Share of the average that is left after a tick.
-    private let decay: Double
+    private var decay: Double
     private var nextSweep = Int64.min
 
     init(maximumKeys: Int, maximumSketches: Int, tickLength: Int64) {
@@ -40,6 +40,11 @@ struct KeyStatistics {
         nextSweep = tick + Self.quietTime / tickLength / 8 + 1
         for entry in table.entries(where: { $0.tick < quiet && $0.sketch >= 0 }) { sketches.remove(entry.value.sketch) }
         table.removeAll { $1.tick < quiet }
+    }
+
+    /// Averages are over `averageTime`, and over so many ticks at least: a tick that holds few traces says little of a key.
+    mutating func average(overTicks ticks: Double) {
+        decay = exp(-1 / max(ticks, Self.averageTime / Double(tickLength)))
     }
 
     /// Counts a trace of a key. The slot is good until the next call for a new key.

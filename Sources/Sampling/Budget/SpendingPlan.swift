@@ -8,8 +8,9 @@ import Glibc
 struct SpendingPlan: Equatable {
     /// The plan is for budgets of fewer traces per tick than this. Where a tick holds more, deciding it as a whole keeps the
     /// budget to the span.
-    static let tracesPerTick = 4.0
-    /// Time constant of the averages: the time in which the budget pays for so many average traces, at most `maximumHorizon`.
+    static let tracesPerTick = 2.0
+    /// Time constant of the averages: the time in which the budget pays for so many traces, at most `maximumHorizon`. Here and
+    /// below a trace is one of the size that the average unit of cost belongs to.
     static let horizonTraces = 64.0
     /// Time in which a balance is made good, likewise; also what a burst may take in advance.
     static let settlingTraces = 16.0
@@ -36,7 +37,7 @@ struct SpendingPlan: Equatable {
     var share: Double { 1 - kept }
     private var kept: Double { exp(-1 / horizon) }
 
-    mutating func advance(ticks: Int64, perTick: Double, traceCost: Double, tickLength: Int64) {
+    mutating func advance(ticks: Int64, perTick: Double, traceCost: Double, balance: Double, tickLength: Int64) {
         let maximum = max(1, Self.maximumHorizon / Double(tickLength))
         let ticksPerTrace = traceCost / max(perTick, 1e-9)
         horizon = min(max(Self.horizonTraces * ticksPerTrace, 1), maximum)
@@ -47,7 +48,8 @@ struct SpendingPlan: Equatable {
         rest.advance(ticks: ticks, kept: kept)
         for index in own.indices { own[index].advance(ticks: ticks, kept: kept) }
         coverage *= pow(kept, Double(ticks))
-        allowance = min(allowance + perTick * Double(ticks), perTick + Self.settlingTraces * traceCost)
+        let income = perTick + max(0, balance) / settling
+        allowance = min(allowance + income * Double(ticks), income + Self.settlingTraces * traceCost)
     }
 
     /// Average cost of coverage per tick.
