@@ -37,6 +37,8 @@ package final class RestartableBroker {
     package func kill() {
         broker?.kill()
         broker = nil
+        // The first thread of a process may be gone before the last one has let the socket go.
+        _ = eventually(within: 10_000) { !isListening }
     }
 
     /// The same broker again, on the same port.

@@ -27,7 +27,7 @@ final class ScriptProcess: Sendable {
 
     func signal(_ number: Int32) { Glibc.kill(identifier, number) }
 
-    /// SIGKILL, for tansu 0.6.0 ignores SIGTERM. Returns when the process has gone and its port is free.
+    /// SIGKILL, for tansu 0.6.0 ignores SIGTERM. Returns when the process has gone.
     func kill() {
         guard Self.running.withLock({ $0.remove(identifier) }) != nil else { return }
         signal(SIGKILL)

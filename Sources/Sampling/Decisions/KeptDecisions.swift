@@ -37,6 +37,8 @@ struct KeptDecisions: ~Copyable {
     private static let timeMask: UInt64 = (1 << 36) - 1
     private static let mostReasons = (1 << 28) - 2
 
+    /// Where an entry moves its hash is made anew; callers give it otherwise.
+    private let hash: @Sendable (TraceID) -> UInt64
     private let segments: UnsafeMutablePointer<Segment>
     private var reasons: [(reason: Reason, uses: Int)] = []
     private var reasonNumbers: [Reason: Int] = [:]
@@ -50,7 +52,9 @@ struct KeptDecisions: ~Copyable {
     private var slotCount = 0
     private var sweepPosition = 0
 
-    init() {
+    /// - Parameter hash: what callers give as hashes; tests choose ids that have the same one.
+    init(hash: @escaping @Sendable (TraceID) -> UInt64 = { DecisionMemory.hash($0) }) {
+        self.hash = hash
         segments = .allocate(capacity: Self.segmentCount)
         segments.initialize(repeating: Segment(slots: nil, capacity: 0, count: 0), count: Self.segmentCount)
     }
@@ -182,7 +186,7 @@ struct KeptDecisions: ~Copyable {
     /// As `place`, of an id that is not there.
     private mutating func add(_ slot: Slot, _ hash: UInt64, _ index: Int) -> Bool {
         let segment = segments[index]
-        guard let slots = segment.slots, let free = Self.room(hash, segment, slots) else { return false }
+        guard let slots = segment.slots, let free = room(hash, segment, slots) else { return false }
         slots[free] = slot
         Self.setMark(Self.mark(hash), free, segment, slots)
         segments[index].count += 1
@@ -198,18 +202,18 @@ struct KeptDecisions: ~Copyable {
 
     /// A free slot in one of the two groups, in the emptier one; where both are full, one is made by moving an entry to its
     /// other group.
-    private static func room(_ hash: UInt64, _ segment: Segment, _ slots: UnsafeMutablePointer<Slot>) -> Int? {
-        let (first, second) = homes(hash, segment.capacity)
-        if let free = freeSlot(first, second, segment, slots) { return free }
-        for place in 0..<(2 * groupSize) {
-            let slot = place < groupSize ? first + place : second + place - groupSize
-            let hash = DecisionMemory.hash(slots[slot].id)
+    private func room(_ hash: UInt64, _ segment: Segment, _ slots: UnsafeMutablePointer<Slot>) -> Int? {
+        let (first, second) = Self.homes(hash, segment.capacity)
+        if let free = Self.freeSlot(first, second, segment, slots) { return free }
+        for place in 0..<(2 * Self.groupSize) {
+            let slot = place < Self.groupSize ? first + place : second + place - Self.groupSize
+            let hash = self.hash(slots[slot].id)
             // One of them is the full group at hand.
-            let (one, other) = homes(hash, segment.capacity)
-            guard let free = freeSlot(one, other, segment, slots) else { continue }
+            let (one, other) = Self.homes(hash, segment.capacity)
+            guard let free = Self.freeSlot(one, other, segment, slots) else { continue }
             slots[free] = slots[slot]
-            setMark(mark(hash), free, segment, slots)
-            setMark(0, slot, segment, slots)
+            Self.setMark(Self.mark(hash), free, segment, slots)
+            Self.setMark(0, slot, segment, slots)
             return slot
         }
         return nil
@@ -290,7 +294,7 @@ struct KeptDecisions: ~Copyable {
         } else {
             replace(index, capacity: capacity)
         }
-        for slot in living where !add(slot, DecisionMemory.hash(slot.id), index) { crowd(slot) }
+        for slot in living where !add(slot, hash(slot.id), index) { crowd(slot) }
     }
 
     /// Gives a segment other memory, with nothing in it.

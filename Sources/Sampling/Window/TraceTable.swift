@@ -41,9 +41,10 @@ struct TraceTable: ~Copyable {
     @inline(__always)
     static func hash(_ id: TraceID) -> UInt64 {
         let product = (id.high ^ 0x9e37_79b9_7f4a_7c15).multipliedFullWidth(by: id.low ^ 0xe703_7ed1_a0b4_28db)
-        // The halves again: where a factor is zero, the product says nothing of the other. Turned and added, for where a factor is
-        // one the product is the other half, and the two would cancel out.
-        return product.high ^ product.low ^ (id.high &+ (id.low << 29 | id.low >> 35))
+        // The halves again: where a factor is zero, the product says nothing of the other. Multiplied once more, for where a factor
+        // is one the product is the other half, and the two would cancel out.
+        let sum = (id.high &+ (id.low << 29 | id.low >> 35)) &* 0xd6e8_feb8_6659_fd93
+        return product.high ^ product.low ^ sum ^ sum >> 32
     }
 
     @inline(__always)
