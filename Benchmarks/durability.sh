@@ -84,21 +84,15 @@ recovery() {
     listen=$((port + 2))
     .build/release/tailrace run "$work/pipeline.yaml" --store "$work/store" --listen "127.0.0.1:$listen" 2>"$work/second.log" &
     worker=$!
-    until [[ "$(metric "$listen" tailrace_records_total || echo 0)" -gt 0 ]]; do sleep 0.1; done
-    begun="$(now)"
-    until at="$(metric "$listen" tailrace_partition_position_offset || echo 0)"; [[ "$at" -ge "$position" ]]; do sleep 0.1; done
-    again="$(now)"
-    # What came meanwhile is still to be read: caught up when less than half a second of traffic is left.
-    until [[ "$(metric "$listen" tailrace_partition_lag_records || echo 999999999)" -lt "$((rate / 7))" ]]; do sleep 0.1; done
-    caught="$(now)"
-    read_records="$(metric "$listen" tailrace_records_total)"
-    awk -v r="$rate" -v k="$killed" -v b="$begun" -v a="$again" -v c="$caught" -v records="$records" -v spans="$spans" -v p="$position" \
-        -v w="$watermark" -v rr="$read_records" 'BEGIN {
+    # Caught up when less than half a second of traffic is left. A record has 3 to 4 spans.
+    read -r begun again again_records caught caught_records <<<"$("$bench" recover "$listen" "$position" "$((rate / 7))")"
+    awk -v r="$rate" -v k="$killed" -v b="$begun" -v a="$again" -v ar="$again_records" -v c="$caught" -v cr="$caught_records" \
+        -v records="$records" -v spans="$spans" -v p="$position" -v w="$watermark" 'BEGIN {
             each = spans / records
             printf "at the kill: %.0f spans behind the watermark (%.1f s of traffic)\n", (p - w) * each, (p - w) * each / r
             printf "the group gave the partitions to the new worker %.1f s after the kill\n", b - k
-            printf "read again in %.1f s: %.0f spans/s\n", a - b, (p - w) * each / (a - b)
-            printf "caught up %.1f s after the first record: %.0f spans, %.0f spans/s\n", c - b, rr * each, rr * each / (c - b)
+            printf "read again in %.1f s: %.0f spans/s\n", a, ar * each / a
+            printf "caught up %.1f s after the first record: %.0f spans, %.0f spans/s\n", c, cr * each, cr * each / c
         }'
 }
 

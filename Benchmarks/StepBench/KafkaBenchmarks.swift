@@ -100,8 +100,35 @@ enum KafkaBenchmarks {
         throw NotFinished()
     }
 
+    /// Watches a worker that reads again what one before it had read up to `position` (the sum of offsets), and then catches up to
+    /// within `lag` records. Prints the Unix time of the last look before the first record, and the seconds and records from then
+    /// to both.
+    static func recover(_ arguments: [String]) throws {
+        guard let port = UInt16(arguments[0]), let position = Double(arguments[1]), let lag = Double(arguments[2])
+        else {
+            return
+        }
+        var (start, begun) = (Measuring.seconds(), Date().timeIntervalSince1970)
+        var again: (seconds: Double, records: Double)?
+        let deadline = Measuring.seconds() + 300
+        while Measuring.seconds() < deadline {
+            usleep(100_000)
+            let (now, date) = (Measuring.seconds(), Date().timeIntervalSince1970)
+            guard let text = HTTPClient.get(port: port, path: "/metrics") else { continue }
+            let records = sum(text, "tailrace_records_total")
+            if records == 0 { (start, begun) = (now, date) }
+            if records == 0 || sum(text, "tailrace_partition_position_offset") < position { continue }
+            if again == nil { again = (now - start, records) }
+            guard let again, sum(text, "tailrace_partition_lag_records") < lag else { continue }
+            let figures = [begun, again.seconds, again.records, now - start, records]
+            print(figures.map { Measuring.format($0, 3) }.joined(separator: " "))
+            return
+        }
+        throw NotFinished()
+    }
+
     private struct NotFinished: Error, CustomStringConvertible {
-        var description: String { "the worker did not receive all spans within 120 s" }
+        var description: String { "the worker did not come to the end in time" }
     }
 
     private static func sum(_ text: String, _ name: String) -> Double {

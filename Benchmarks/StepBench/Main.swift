@@ -25,10 +25,12 @@ struct Main {
         case "broker" where arguments.count == 3: try KafkaBenchmarks.broker(Array(arguments.dropFirst()))
         case "drain" where arguments.count == 3: try KafkaBenchmarks.drain(Array(arguments.dropFirst()))
         case "watch" where arguments.count == 3: try KafkaBenchmarks.watch(Array(arguments.dropFirst()))
+        case "recover" where arguments.count == 4: try KafkaBenchmarks.recover(Array(arguments.dropFirst()))
         default:
             print(
                 """
                 usage: StepBench produce BROKERS TOPIC SPANS [PER-SECOND [COMPRESSION]] | broker TOPIC PARTITIONS | drain BROKERS TOPIC | watch PORT SPANS
+                       StepBench recover PORT POSITION LAG
                        StepBench policies [SET ROUNDS SPANS] | samplers | traceql | decisions | restore DIRECTORY DECISIONS | window memory-or-disk DIRECTORY MINUTES
                 """)
             exit(2)
