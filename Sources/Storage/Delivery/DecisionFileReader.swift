@@ -19,10 +19,6 @@ struct DecisionFileReader: Sendable {
         func reaches(_ oldest: Int64) -> Bool { header.map { $0.lastDecidedAt >= oldest } ?? true }
     }
 
-    /// Bytes of blocks that may be read for the sake of one of them, and of such a block in the mean.
-    private static let smallGroup: UInt32 = 4 << 20
-    private static let smallBlock: UInt64 = 8 << 10
-
     let path: String
     /// Bytes that count.
     let length: UInt64
@@ -118,24 +114,13 @@ struct DecisionFileReader: Sendable {
         }
         let wanted = DecisionFile.partitionHash(partition)
         var position = group.offset + UInt64(DecisionFile.groupHeaderSize) + UInt64(header.filterLength)
-        // Many small blocks, as of hundreds of partitions: to ask the disk for the header of each takes longer than to read all.
-        let isReadWhole =
-            header.blocksLength <= Self.smallGroup
-            && UInt64(header.blocksLength) < UInt64(header.blockCount) * Self.smallBlock
-        let first = position
-        let whole = isReadWhole ? try read(first, Int(header.blocksLength)) : []
-        func bytes(_ count: Int) throws -> ArraySlice<UInt8> {
-            guard isReadWhole else { return try read(position, count)[...] }
-            let start = Int(position - first)
-            guard whole.count - start >= count else { throw StoreError.truncated }
-            return whole[start..<start + count]
-        }
         while position < group.end {
-            var start = ByteDecoder(try bytes(DecisionFile.blockHeaderSize))
+            var start = ByteDecoder(try read(position, DecisionFile.blockHeaderSize))
             let length = Int(try start.fixed(UInt32.self)) + DecisionFile.blockHeaderSize + DecisionFile.checksumSize
             guard group.end - position >= UInt64(length) else { throw StoreError.truncated }
             if try start.fixed(UInt64.self) == wanted {
-                for block in try DecisionFile.decodeBlocks(try bytes(length), of: partition, withDetails: false) {
+                let bytes = try read(position, length)
+                for block in try DecisionFile.decodeBlocks(bytes[...], of: partition, withDetails: false) {
                     try body(block)
                 }
             }
