@@ -16,6 +16,8 @@ package struct Simulation {
         package var rareKept: Set<[UInt64]> = []
         package var errorsOffered = 0
         package var errorsKept = 0
+        /// Those of them of which only the outline is kept.
+        package var outlinesKept = 0
         package var estimator = TrafficEstimator()
         /// Deviation of the estimated number of traces from the exact one, by ten seconds.
         package var bias: [Double] = []
@@ -73,10 +75,10 @@ package struct Simulation {
         }
     }
 
-    private func cost(_ item: SimulatedTrace) -> Double {
+    private func cost(_ item: SimulatedTrace, isOutline: Bool = false) -> Double {
         switch unit {
-        case .spans: Double(item.trace.spanCount)
-        case .bytes: Double(item.trace.byteCount)
+        case .spans: Double(isOutline ? item.trace.outlineSpanCount : item.trace.spanCount)
+        case .bytes: Double(isOutline ? item.trace.outlineByteCount : item.trace.byteCount)
         case .traces: 1
         }
     }
@@ -94,9 +96,11 @@ package struct Simulation {
             if trace.hasError { outcomes[index].errorsOffered += 1 }
             outcomes[index].exactNow += 1
             guard decision.isKept else { continue }
-            outcomes[index].kept[second] += cost(item)
+            outcomes[index].kept[second] += cost(item, isOutline: decision.isOutline)
             outcomes[index].keysKept.insert(key)
-            outcomes[index].shapesKept.insert(shape)
+            // What was not on the way to an error is not seen in an outline.
+            if !decision.isOutline { outcomes[index].shapesKept.insert(shape) }
+            if decision.isOutline { outcomes[index].outlinesKept += 1 }
             if item.isRare { outcomes[index].rareKept.insert(key) }
             if trace.hasError { outcomes[index].errorsKept += 1 }
             outcomes[index].estimatedNow += 1 / decision.probability

@@ -77,6 +77,28 @@ struct ExplainTests {
         #expect(budget["oversize"] as? Bool == false && budget["dryRun"] as? Bool == false)
     }
 
+    @Test("of a trace kept in outline it is said what is stored of it, and how likely the whole was")
+    func outlinesAreExplained() throws {
+        let store = try TemporaryStore()
+        var record = TemporaryStore.record(TraceID(high: 0xaa, low: 9), isKept: true)
+        record.probability = 0.5
+        record.isOutline = true
+        record.wholeProbability = 0.125
+        _ = try store.publish(
+            low: 150, high: 400,
+            LaneDecisions(sampler: "sample", records: [record], policyNames: [7: ["errors", "rest"]]))
+        let text = try Command("explain", "aa0000000000000009", "--store", store.root).output
+        for expected in [
+            "was kept in outline", "0.125 for the whole trace", "those with an error, those above them, and the root",
+        ] {
+            #expect(text.contains(expected), "\(text)")
+        }
+        let answer = try Command("explain", "aa0000000000000009", "--store", store.root, "--format", "json")
+        let json = try #require(JSONSerialization.jsonObject(with: Data(answer.output.utf8)) as? [String: Any])
+        let decision = try #require((json["decisions"] as? [[String: Any]])?.first)
+        #expect(decision["outline"] as? Bool == true && decision["wholeProbability"] as? Double == 0.125)
+    }
+
     @Test("a trace that was never seen is answered with what the log covers, and exit code 1")
     func unknownTracesAreSaidToBeUnknown() throws {
         let store = try TemporaryStore()

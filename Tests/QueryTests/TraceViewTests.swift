@@ -97,6 +97,15 @@ struct TextTests {
         #expect(text == expected)
     }
 
+    @Test("a trace kept in outline is shown as one")
+    func outline() {
+        var root = span(1, 1, name: "GET /", start: 1_000_000_000, end: 2_000_000_000)
+        root.attributes.append(Attribute("tailrace.left_out_spans", .int(39)))
+        let trace = trace([resourceSpans("front", [root])])
+        #expect(trace.leftOutSpanCount == 39)
+        #expect(GanttRenderer(width: 80).render(trace).contains("outline: 1 of 40 spans"))
+    }
+
     @Test(arguments: [60, 80, 120, 200]) func noLineIsWiderThanTheTerminal(width: Int) {
         let spans = (1...40).map {
             span(

@@ -72,6 +72,19 @@ struct TrafficTests {
         #expect(answer.total.exact?.traces == 2)
     }
 
+    @Test("spans that an outline left out are estimated and counted, and a search tells of them")
+    func outlines() throws {
+        var outline = kept(1, service: "a", errors: 1)
+        outline.summary.leftOutSpanCount = 39
+        try store.add([outline, kept(2, service: "a")], dropped: [dropped("a")])
+        let total = try store.store.traffic(TrafficQuery()).total
+        #expect(total.exact?.spans == 42)
+        // Both were kept with probability 1/2.
+        #expect(total.estimate.spans.value == 82)
+        let rows = try store.store.search(TraceQuery()).traces
+        #expect(rows.map(\.leftOutSpanCount).sorted() == [0, 39])
+    }
+
     @Test("without counts of dropped traces there is no exact number, but why not")
     func uncounted() throws {
         var query = TrafficQuery()

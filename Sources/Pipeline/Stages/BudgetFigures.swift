@@ -50,6 +50,9 @@ public struct BudgetFigures: Sendable, Equatable {
     public var offeredCost = 0.0
     /// Of spans that came after their trace was kept.
     public var lateCost = 0.0
+    /// Traces of which only the outline was kept, and what the rest of them would have cost.
+    public var outlines: UInt64 = 0
+    public var leftOutCost = 0.0
     /// Traces too large for their tier's budget.
     public var oversizeKept: UInt64 = 0
     public var oversizeDropped: UInt64 = 0
@@ -77,6 +80,8 @@ public struct BudgetFigures: Sendable, Equatable {
         }
         offeredCost += other.offeredCost
         lateCost += other.lateCost
+        outlines &+= other.outlines
+        leftOutCost += other.leftOutCost
         oversizeKept &+= other.oversizeKept
         oversizeDropped &+= other.oversizeDropped
         coverageSuspendedTicks &+= other.coverageSuspendedTicks

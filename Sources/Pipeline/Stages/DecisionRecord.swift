@@ -9,6 +9,10 @@ public struct DecisionRecord: Sendable, Equatable {
     public var policyIndex: UInt16
     public var policyVersion: UInt32
     public var probability: Double
+    /// Of the trace only the outline is kept: the spans with an error, those above them, and the root.
+    public var isOutline: Bool
+    /// The chance of being kept whole, where the outline had a higher one: `probability`. Nil elsewhere.
+    public var wholeProbability: Double?
     /// Stream time, milliseconds since the Unix epoch.
     public var decidedAt: Int64
     /// Spans at the decision, and those of them with an error.
@@ -29,7 +33,8 @@ public struct DecisionRecord: Sendable, Equatable {
     public init(
         traceID: TraceID, isKept: Bool, trigger: Decision.Trigger, policyIndex: UInt16, policyVersion: UInt32,
         probability: Double, decidedAt: Int64, spanCount: UInt32, byteCount: UInt64, duration: UInt64,
-        firstOffset: Int64, lastOffset: Int64, errorCount: UInt32 = 0
+        firstOffset: Int64, lastOffset: Int64, errorCount: UInt32 = 0, isOutline: Bool = false,
+        wholeProbability: Double? = nil
     ) {
         self.traceID = traceID
         self.isKept = isKept
@@ -37,6 +42,8 @@ public struct DecisionRecord: Sendable, Equatable {
         self.policyIndex = policyIndex
         self.policyVersion = policyVersion
         self.probability = probability
+        self.isOutline = isOutline
+        self.wholeProbability = wholeProbability
         self.decidedAt = decidedAt
         self.spanCount = spanCount
         self.errorCount = errorCount

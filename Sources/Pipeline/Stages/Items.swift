@@ -73,10 +73,12 @@ public struct TraceSummary: Sendable, Equatable {
     /// Name of the root span, or of the first span seen where the root is missing; scrubbed.
     public var rootName: String
     public var hasRoot: Bool
+    /// Spans that are not among `spanCount`, since only the trace's outline is kept.
+    public var leftOutSpanCount: Int
 
     public init(
         traceID: TraceID, startTime: UInt64, endTime: UInt64, spanCount: Int, errorCount: Int, byteCount: Int,
-        rootService: String, rootName: String, hasRoot: Bool
+        rootService: String, rootName: String, hasRoot: Bool, leftOutSpanCount: Int = 0
     ) {
         self.traceID = traceID
         self.startTime = startTime
@@ -87,7 +89,11 @@ public struct TraceSummary: Sendable, Equatable {
         self.rootService = rootService
         self.rootName = rootName
         self.hasRoot = hasRoot
+        self.leftOutSpanCount = leftOutSpanCount
     }
+
+    /// Of the whole trace.
+    public var totalSpanCount: Int { spanCount + leftOutSpanCount }
 
     /// Nanoseconds from the earliest start to the latest end.
     public var duration: UInt64 { endTime > startTime ? endTime - startTime : 0 }

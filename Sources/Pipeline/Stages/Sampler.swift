@@ -161,6 +161,8 @@ public protocol SamplerOutput: AnyObject {
     func dropped(spans: Int)
     /// The summary of a dropped trace; only where `wantsDropped`.
     func dropped(_ trace: DroppedTrace)
+    /// Spans of a trace leave the window of which only the outline is kept.
+    func leftOut(spans: Int)
     /// Spans that came after the drop decision of their trace.
     func lateDropped(spans: Int)
     /// The same spans again, by their trace: what the decision log counts. Kept ones are known from `kept`.

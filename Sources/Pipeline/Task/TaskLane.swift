@@ -93,6 +93,10 @@ package final class TaskLane: SamplerOutput {
         task.counters.droppedTraces += 1
     }
 
+    package func leftOut(spans: Int) {
+        task.counters.dropped += UInt64(spans)
+    }
+
     package func dropped(_ trace: DroppedTrace) {
         task.emit(trace, from: stage)
     }

@@ -60,7 +60,8 @@ public final class TraceExplainer: Sendable {
         }
         return TraceExplanation.Decision(
             decision: record.isKept ? .keep : .drop, policy: entry.policy, policyVersion: record.policyVersion,
-            probability: record.probability, trigger: record.trigger.name,
+            probability: record.probability, wholeProbability: record.wholeProbability, outline: record.isOutline,
+            trigger: record.trigger.name,
             reason: Self.reason(record, policy: entry.policy), decidedAtUnixMilli: record.decidedAt,
             sampler: entry.sampler, spans: UInt64(record.spanCount), errors: UInt64(record.errorCount),
             bytes: record.byteCount, durationNano: record.duration,
@@ -138,9 +139,10 @@ public final class TraceExplainer: Sendable {
         let decision = first.decision
         return TraceExplanation.Decision(
             decision: .keep, policy: decision.policy, policyVersion: decision.policyVersion,
-            probability: decision.probability, trigger: decision.trigger.name, reason: decision.reason,
+            probability: decision.probability, outline: first.summary.leftOutSpanCount > 0,
+            trigger: decision.trigger.name, reason: decision.reason,
             decidedAtUnixMilli: decision.decidedAt, sampler: "",
-            spans: UInt64(first.isLate ? 0 : first.summary.spanCount),
+            spans: UInt64(first.isLate ? 0 : first.summary.totalSpanCount),
             errors: UInt64(first.summary.errorCount), bytes: UInt64(first.summary.byteCount),
             durationNano: first.summary.duration,
             lateSpans: rows.reduce(0) { $0 + ($1.isLate ? UInt64($1.summary.spanCount) : 0) },

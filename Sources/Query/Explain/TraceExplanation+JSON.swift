@@ -32,6 +32,13 @@ extension TraceExplanation {
             if let policy = decision.policy { $0.string(policy) } else { $0.null() }
             $0.member("policyVersion", decision.policyVersion)
             $0.member("probability", decision.probability)
+            if let probability = decision.wholeProbability {
+                $0.member("wholeProbability", probability)
+            } else {
+                $0.key("wholeProbability")
+                $0.null()
+            }
+            $0.member("outline", decision.outline ?? false)
             $0.member("trigger", decision.trigger)
             $0.member("reason", decision.reason)
             $0.member("decidedAtUnixMilli", decision.decidedAtUnixMilli)

@@ -13,10 +13,14 @@ extension TraceExplanation {
     }
 
     private static func lines(_ decision: Decision, _ traceID: String, _ style: TerminalText.Style) -> [String] {
-        let word = decision.decision == .keep ? "kept" : "dropped"
+        let isOutline = decision.outline == true
+        let word = decision.decision == .drop ? "dropped" : isOutline ? "kept in outline" : "kept"
         var rows = [("why", decision.reason)]
         rows.append(("policy", policy(decision)))
         rows.append(("probability", GanttRenderer.probability(decision.probability)))
+        if let whole = decision.wholeProbability {
+            rows.append(("", "\(GanttRenderer.probability(whole)) for the whole trace"))
+        }
         rows += adaptiveRows(decision)
         rows.append(("trigger", decision.trigger))
         rows.append(("decided at", time(decision.decidedAtUnixMilli) + " (stream time)"))
@@ -27,12 +31,15 @@ extension TraceExplanation {
                 "\(decision.spans), \(decision.errors == 0 ? "none" : "\(decision.errors)") with an error, "
                     + "\(decision.bytes) bytes, \(DurationText.format(decision.durationNano)) from first start to last end"
             ))
+        if isOutline { rows.append(("stored", "those with an error, those above them, and the root")) }
         rows.append(
             (
                 "late spans",
                 decision.lateSpans == 0
                     ? "none"
-                    : "\(decision.lateSpans), \(decision.decision == .keep ? "stored too" : "dropped too")"
+                    : "\(decision.lateSpans), "
+                        + (decision.decision == .drop
+                            ? "dropped too" : isOutline ? "stored where they have an error" : "stored too")
             ))
         var source = "\(decision.topic)/\(decision.partition)"
         if let first = decision.firstOffset, let last = decision.lastOffset {

@@ -19,6 +19,10 @@ public struct TraceExplanation: Sendable, Equatable, Codable {
         /// Hash of the sampler's configuration that was in force.
         public var policyVersion: UInt32
         public var probability: Double
+        /// The chance of being kept whole, where the outline had a higher one; null elsewhere.
+        public var wholeProbability: Double?
+        /// Of the trace only the spans with an error, those above them, and the root were kept. Null from an older server.
+        public var outline: Bool?
         /// What closed the window: root, idle, max, limit, memory, shutdown.
         public var trigger: String
         /// One sentence for people.

@@ -119,12 +119,13 @@ private struct TrafficMeasurement {
         let end = rows.endTimes[row]
         let duration = end > start ? end - start : 0
         let isError = rows.errorCounts[row] > 0
+        // Also what an outline left out: estimates and counts are of all traffic.
+        let spanCount = Int(rows.spanCounts[row]) + rows.leftOutSpanCount(row)
         group.estimator.add(
-            probability: rows.probabilities[row], isError: isError, duration: duration,
-            spanCount: Int(rows.spanCounts[row]))
+            probability: rows.probabilities[row], isError: isError, duration: duration, spanCount: spanCount)
         group.count.traces &+= 1
         if isError { group.count.errorTraces &+= 1 }
-        group.count.spans &+= UInt64(rows.spanCounts[row])
+        group.count.spans &+= UInt64(spanCount)
         group.durations.add(duration)
     }
 

@@ -22,12 +22,14 @@ extension TraceSummaryRow {
     /// A row that a server answered with. Times are nanoseconds.
     public init(
         remote traceID: TraceID, rootService: String, rootName: String, hasRoot: Bool, startTime: UInt64,
-        duration: UInt64, spanCount: Int, errorCount: Int, services: [String], policy: String, probability: Double,
+        duration: UInt64, spanCount: Int, leftOutSpanCount: Int = 0, errorCount: Int, services: [String],
+        policy: String, probability: Double,
         reason: String
     ) {
         self.init(
             traceID: traceID, rootService: rootService, rootName: rootName, hasRoot: hasRoot, startTime: startTime,
-            endTime: startTime &+ duration, spanCount: spanCount, errorCount: errorCount, services: services,
+            endTime: startTime &+ duration, spanCount: spanCount, leftOutSpanCount: leftOutSpanCount,
+            errorCount: errorCount, services: services,
             policy: policy, probability: probability, reason: reason)
     }
 }

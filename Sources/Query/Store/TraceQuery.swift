@@ -77,7 +77,10 @@ public struct TraceSummaryRow: Sendable, Equatable {
     /// Nanoseconds since the Unix epoch.
     public var startTime: UInt64
     public var endTime: UInt64
+    /// Spans that are stored.
     public var spanCount: Int
+    /// Spans that were left out, since only the trace's outline was kept.
+    public var leftOutSpanCount: Int
     public var errorCount: Int
     /// Sorted.
     public var services: [String]
@@ -87,7 +90,8 @@ public struct TraceSummaryRow: Sendable, Equatable {
 
     public init(
         traceID: TraceID, rootService: String, rootName: String, hasRoot: Bool, startTime: UInt64, endTime: UInt64,
-        spanCount: Int, errorCount: Int, services: [String], policy: String, probability: Double, reason: String
+        spanCount: Int, leftOutSpanCount: Int = 0, errorCount: Int, services: [String], policy: String,
+        probability: Double, reason: String
     ) {
         self.traceID = traceID
         self.rootService = rootService
@@ -96,6 +100,7 @@ public struct TraceSummaryRow: Sendable, Equatable {
         self.startTime = startTime
         self.endTime = endTime
         self.spanCount = spanCount
+        self.leftOutSpanCount = leftOutSpanCount
         self.errorCount = errorCount
         self.services = services
         self.policy = policy

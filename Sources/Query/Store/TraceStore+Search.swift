@@ -135,6 +135,7 @@ struct TraceSearch {
         whole.startTime = parts.map(\.row.startTime).min() ?? whole.startTime
         whole.endTime = parts.map(\.row.endTime).max() ?? whole.endTime
         whole.spanCount = parts.reduce(0) { $0 + $1.row.spanCount }
+        whole.leftOutSpanCount = parts.reduce(0) { $0 + $1.row.leftOutSpanCount }
         whole.errorCount = parts.reduce(0) { $0 + $1.row.errorCount }
         whole.services = Set(parts.flatMap(\.row.services)).sorted()
         return whole
@@ -147,7 +148,7 @@ struct TraceSearch {
         return TraceSummaryRow(
             traceID: summary.traceID, rootService: summary.rootService, rootName: summary.rootName,
             hasRoot: summary.hasRoot, startTime: summary.startTime, endTime: summary.endTime,
-            spanCount: summary.spanCount, errorCount: summary.errorCount,
+            spanCount: summary.spanCount, leftOutSpanCount: summary.leftOutSpanCount, errorCount: summary.errorCount,
             services: services.map { rows.string($0) }.filter { !$0.isEmpty }.sorted(),
             policy: rows.string(rows.policies[row]), probability: rows.probabilities[row],
             reason: rows.string(rows.reasons[row]))

@@ -33,9 +33,12 @@ public struct GanttRenderer: Sendable {
         let root = view.nodes.first
         let title = root.map { TerminalText.clean("\($0.service): \($0.span.name)") } ?? "no spans"
         lines.append("\(style.bold("Trace \(trace.traceID.hex)"))  \(title)")
+        let leftOut = trace.leftOutSpanCount
         var facts = [
             TimeText.utc(view.startTime) + " UTC", DurationText.format(view.duration),
-            counted(view.nodes.count, "span"),
+            leftOut > 0
+                ? "outline: \(view.nodes.count) of \(counted(view.nodes.count + leftOut, "span"))"
+                : counted(view.nodes.count, "span"),
             counted(view.services.count, "service"), counted(view.depth, "level"),
         ]
         if view.orphanCount > 0 { facts.append("\(view.orphanCount) without their parent") }

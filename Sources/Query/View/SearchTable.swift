@@ -32,7 +32,9 @@ public struct SearchTable: Sendable {
                 lines.append(
                     [
                         trace.traceID.hex, TimeText.utc(trace.startTime), right(DurationText.format(trace.duration), 8),
-                        right(String(trace.spanCount), 6), trace.errorCount > 0 ? style.red(errors) : errors,
+                        // An outline's count says that it is not all.
+                        right(String(trace.spanCount) + (trace.leftOutSpanCount > 0 ? "+" : ""), 6),
+                        trace.errorCount > 0 ? style.red(errors) : errors,
                         TerminalText.fit(TerminalText.clean(trace.policy), 12), fitted,
                     ].joined(separator: "  "))
             }

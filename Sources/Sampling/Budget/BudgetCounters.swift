@@ -8,6 +8,9 @@ package struct BudgetCounters: Sendable, Equatable {
     package var offeredCost = 0.0
     /// Spans of kept traces that came after the decision, in the budget's unit.
     package var lateCost = 0.0
+    /// Traces of which only the outline was kept, and what the rest of them would have cost.
+    package var outlines: UInt64 = 0
+    package var leftOutCost = 0.0
     package var oversizeKept: UInt64 = 0
     package var oversizeDropped: UInt64 = 0
     /// Ticks in which there were more new keys and shapes than the coverage tier may take.

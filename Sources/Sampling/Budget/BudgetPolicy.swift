@@ -14,6 +14,9 @@ public final class BudgetPolicy: StatefulPolicy, BatchPolicy {
     private(set) var sampler: BudgetSampler
     private var noted: [BudgetTrace] = []
     private var open: [BudgetTrace] = []
+    private let usesOutlines: Bool
+    private var outline = TraceOutline()
+    private var outlineBytes: [UInt64] = []
 
     /// - Parameter ruleConditions: per rule of the settings the policy that says whether a trace meets it.
     init(
@@ -25,6 +28,7 @@ public final class BudgetPolicy: StatefulPolicy, BatchPolicy {
         keys = TraceKeys(keyFields)
         subpolicies = ruleConditions.map { PolicyNode($0) }
         sampler = BudgetSampler(settings: settings)
+        usesOutlines = settings.mustKeep.errors && settings.mustKeep.outlines && settings.unit != .traces
     }
 
     public var needsWholeTrace: Bool { true }
@@ -62,6 +66,8 @@ public final class BudgetPolicy: StatefulPolicy, BatchPolicy {
         }
         figures.offeredCost = counters.offeredCost
         figures.lateCost = counters.lateCost
+        figures.outlines = counters.outlines
+        figures.leftOutCost = counters.leftOutCost
         figures.oversizeKept = counters.oversizeKept
         figures.oversizeDropped = counters.oversizeDropped
         figures.coverageSuspendedTicks = counters.coverageSuspendedTicks
@@ -90,6 +96,7 @@ public final class BudgetPolicy: StatefulPolicy, BatchPolicy {
         var noted = BudgetTrace(
             traceID: trace.traceID, spanCount: trace.spanCount, byteCount: trace.byteCount, key: key,
             shape: usesShapes ? operations.shape(trace.spans) ?? 0 : 0, hasError: hasError, duration: duration)
+        if hasError, usesOutlines { addOutline(of: trace.spans, to: &noted) }
         noted.randomness = trace.upstream.randomness(of: trace.traceID)
         noted.upstreamThreshold = trace.upstream.threshold ?? 0
         for (index, node) in subpolicies.enumerated().prefix(64) {
@@ -97,6 +104,22 @@ public final class BudgetPolicy: StatefulPolicy, BatchPolicy {
         }
         self.noted.append(noted)
         return .pass(probability: 0)
+    }
+
+    private func addOutline(of spans: any TraceSpans, to noted: inout BudgetTrace) {
+        outline.removeAll()
+        outlineBytes.removeAll(keepingCapacity: true)
+        spans.visit { span in
+            let fields = SpanFields(span.span)
+            outline.add(fields.spanID, parent: fields.parentSpanID, isError: fields.status == StatusCode.error.rawValue)
+            outlineBytes.append(UInt64(span.span.count))
+            return true
+        }
+        outline.find()
+        for (isIn, bytes) in zip(outline.isIn, outlineBytes) where isIn {
+            noted.outlineSpanCount &+= 1
+            noted.outlineByteCount &+= bytes
+        }
     }
 
     func decideNoted(_ isOpen: [Bool], at time: Int64, isForced: Bool) -> [BudgetDecision] {
@@ -121,14 +144,16 @@ public final class BudgetPolicy: StatefulPolicy, BatchPolicy {
         if let rule = decision.rule { parts.append("rule \"\(sampler.settings.rules[rule].name)\"") }
         parts.append("key \(keys.text(of: decision.key))")
         if usesShapes { parts.append("shape \(Self.hexadecimal(decision.shape))") }
-        parts.append("p \(Self.short(decision.probability))")
+        parts.append("p \(Self.short(decision.dryRunProbability ?? decision.probability))")
+        if decision.hasOutline { parts.append("p of the whole trace \(Self.short(decision.wholeProbability))") }
         if decision.threshold < Randomness.range {
             parts.append("th \(String(decoding: SamplingThreshold.text(decision.threshold), as: UTF8.self))")
         }
         parts.append("tick \(decision.tick)")
         if decision.isOversize { parts.append("larger than its tier's budget") }
         if decision.isDryRun { parts.append("dry run: the budget would drop it") }
-        return (decision.isKept ? "kept, " : "dropped, ") + parts.joined(separator: ", ")
+        return (decision.isOutline ? "outline kept, " : decision.isKept ? "kept, " : "dropped, ")
+            + parts.joined(separator: ", ")
     }
 
     func detail(of decision: BudgetDecision) -> DecisionDetail {

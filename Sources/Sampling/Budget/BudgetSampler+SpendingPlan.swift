@@ -14,7 +14,8 @@ extension BudgetSampler {
         }
         var plan = spendingPlan ?? SpendingPlan(rules: settings.rules.count)
         plan.advance(
-            ticks: ticks, perTick: perTick, traceCost: averageSquaredCost / averageTraceCost, balance: account.balance,
+            ticks: ticks, perTick: perTick, traceCost: averageSquaredCost / averageTraceCost,
+            balance: account.balance + owed,
             tickLength: settings.tick)
         spendingPlan = plan
         keys.average(overTicks: plan.horizon)
@@ -23,18 +24,28 @@ extension BudgetSampler {
     /// Decides the traces in `plans`.
     mutating func decideByPlan(_ traces: [BudgetTrace], time: Int64) {
         guard var spending = spendingPlan else { return }
+        let before = coverageCredit
         let covered = cover(time: time, capacity: nil)
-        spending.coverage += covered * spending.share
+        let loan = max(0, covered - max(0, before))
+        borrowed += loan
+        owed += loan
+        coverageCredit += loan
+        spending.coverage += (covered - loan) * spending.share
+        spending.coverageWanted += candidates.values.reduce(0) { $0 + plans[$1].cost } * spending.share
         let importances = learn(traces, &spending)
 
         // What was overspent or left over is made good within the averages' time.
-        let balance = max(account.balance / spending.settling, -perTick / 2)
-        let income = max(perTick + balance - spending.coveragePerTick, perTick / 4)
-        let scales = self.scales(spending, income: income)
+        // Debts are paid by all but the outlines of errors: the large trace that made them is no reason to see less of those.
+        let income = self.income(spending, balance: max(0, account.balance))
+        let scales = self.scales(
+            spending, income: income, paid: income - self.income(spending, balance: account.balance))
         var wanted = 0.0
         for index in plans.indices {
             guard !plans[index].isDecided, let scale = scales.scale(of: plans[index]) else { continue }
-            wanted += plans[index].cost * min(1, scale * importances[index])
+            let part = plans[index].partCost
+            wanted += part * min(1, scale * importances[index])
+            guard part < plans[index].cost else { continue }
+            wanted += (plans[index].cost - part) * scales.wholeChance(of: plans[index], importances[index])
         }
         // A burst does not take more than the allowance, whatever the average was.
         let allowed = max(spending.allowance, perTick / 4)
@@ -46,20 +57,56 @@ extension BudgetSampler {
             plans[index].isDecided = true
             plans[index].probability = probability
             plans[index].isKept = uniform <= probability
+            guard plans[index].partCost < plans[index].cost else { continue }
+            // The same random number: the traces kept whole are some of those whose outline is kept.
+            let whole = scales.wholeChance(of: plans[index], importances[index]) * factor
+            plans[index].wholeProbability = whole
+            plans[index].isOutline = plans[index].isKept && uniform > whole
         }
         for index in plans.indices where plans[index].tier != .dropRule {
-            plans[index].isOversize = plans[index].cost > 0.75 * perTick
+            plans[index].isOversize = plans[index].keptCost > 0.75 * perTick
         }
         spending.allowance -= min(wanted, allowed)
         spendingPlan = spending
     }
 
+    /// What there is for a tick besides coverage.
+    private func income(_ spending: SpendingPlan, balance: Double) -> Double {
+        max(perTick + max(balance / spending.settling, -perTick / 2) - spending.coveragePerTick, perTick / 4)
+    }
+
     /// One tick's budget is no measure here: credit is. Half of it waits for shapes that were never kept.
     var plannedCoverageLimits: CoverageLimits {
         let reserve = coverageCreditLimit(settings.coverage?.share ?? 0) / 2
+        let usual = min(coverageCredit - reserve, 4 * averageTraceCost)
         return CoverageLimits(
-            usual: min(coverageCredit - reserve, 4 * averageTraceCost), newShapes: coverageCredit, isMustKeepSure: false
-        )
+            usual: usual, likely: usual,
+            newShapes: max(0, coverageCredit) + max(0, newShapesLoan - borrowed), isMustKeepSure: false)
+    }
+
+    /// Cost that a sampler may borrow once in its life for shapes that it has not kept yet: in its first minutes all are new, and some
+    /// never come again. It is paid back like any debt.
+    var newShapesLoan: Double {
+        guard spendingPlan != nil else { return 0 }
+        let traceCost = averageSquaredCost / averageTraceCost
+        let ticks = SpendingPlan.loanTime / Double(settings.tick)
+        return min(SpendingPlan.horizonTraces * traceCost, coverageIncome(settings.coverage?.share ?? 0) * ticks)
+    }
+
+    /// What the coverage tier earns per tick. Where coverage cannot be complete anyway, the outlines of traces with an error come
+    /// before it, down to a quarter of its part.
+    func coverageIncome(_ share: Double) -> Double {
+        guard let plan = spendingPlan, plan.coverageWantedPerTick > share * perTick, plan.beyondOutlines.total > 0
+        else {
+            return share * perTick
+        }
+        let needed = outlinesNeed(plan.mustKeep.total)
+        return min(share * perTick, max(share * perTick / 4, perTick - needed))
+    }
+
+    /// What coverage must leave, so that the outlines' part of it is what they cost.
+    func outlinesNeed(_ cost: Double) -> Double {
+        cost / max(0.01, settings.mustKeep.share * (1 - BudgetSettings.MustKeep.wholeShare))
     }
 
     /// Adds the tick's traces to the averages; returns their importances.
@@ -70,17 +117,22 @@ extension BudgetSampler {
             guard !plan.isDecided else { return 0 }
             switch plan.tier {
             case .error, .mustKeepRule:
-                let importance = importance(of: traces[index], plan, by: .number)
-                spending.mustKeep.add(cost: plan.cost, importance: importance, share: share)
+                let part = plan.partCost
+                let importance = importance(of: traces[index], plan, by: .number, cost: part)
+                spending.mustKeep.add(cost: part, importance: importance, share: share)
+                let beyond = plan.cost - part
+                if beyond > 0 {
+                    spending.beyondOutlines.add(cost: beyond, importance: importance * part / beyond, share: share)
+                }
                 return importance
             case .ownBudget:
-                let importance = importance(of: traces[index], plan, by: .multiplier)
+                let importance = importance(of: traces[index], plan, by: .multiplier, cost: plan.cost)
                 if let rule = plan.rule {
                     spending.own[rule].add(cost: plan.cost, importance: importance, share: share)
                 }
                 return importance
             case .slow, .rest:
-                let importance = importance(of: traces[index], plan, by: .key)
+                let importance = importance(of: traces[index], plan, by: .key, cost: plan.cost)
                 if plan.tier == .slow {
                     spending.slow.add(cost: plan.cost, importance: importance, share: share)
                 } else {
@@ -95,9 +147,16 @@ extension BudgetSampler {
     /// By which the importances are multiplied.
     private struct Scales {
         var mustKeep = 0.0
+        var beyondOutlines = 0.0
         var slow = 0.0
         var rest = 0.0
         var own: [Double]
+
+        /// Of a trace whose outline has this importance.
+        func wholeChance(of plan: Plan, _ importance: Double) -> Double {
+            let part = plan.partCost
+            return min(1, min(mustKeep, beyondOutlines * part / (plan.cost - part)) * importance)
+        }
 
         func scale(of plan: Plan) -> Double? {
             switch plan.tier {
@@ -111,7 +170,9 @@ extension BudgetSampler {
     }
 
     /// The tiers' parts are the same as when a tick is decided as a whole.
-    private mutating func scales(_ spending: SpendingPlan, income: Double) -> Scales {
+    ///
+    /// - Parameter paid: of the income, what should be saved.
+    private mutating func scales(_ spending: SpendingPlan, income: Double, paid: Double) -> Scales {
         var scales = Scales(own: Array(repeating: 0, count: settings.rules.count))
         var left = income
         let own = settings.rules.indices.map { ownIncome($0, settling: spending.settling) }
@@ -127,10 +188,8 @@ extension BudgetSampler {
         let slow = spending.slow.total
         let rest = spending.rest.total
         let share = settings.mustKeep.share * left
-        scales.mustKeep = SpendingCurve.scale(
-            spending: max(share, left - slow - rest), of: [(curve: spending.mustKeep, factor: 1)])
-        let used = spending.mustKeep.spending(scale: scales.mustKeep)
-        if scales.mustKeep < .infinity { counters.mustKeepSampledTicks &+= 1 }
+        let used = scaleMustKeep(&scales, spending, income: max(share, left - slow - rest), left: left, paid: paid)
+        left = max(left - paid, used + (left - used) / 4)
         if slow <= max(share, left - rest) - used {
             scales.slow = .infinity
             scales.rest = SpendingCurve.scale(spending: left - used - slow, of: [(curve: spending.rest, factor: 1)])
@@ -140,6 +199,23 @@ extension BudgetSampler {
             scales.slow = scales.rest * 4
         }
         return scales
+    }
+
+    /// Outlines first, and of what they leave the rest of some traces. Returns what both cost.
+    private mutating func scaleMustKeep(
+        _ scales: inout Scales, _ spending: SpendingPlan, income: Double, left: Double, paid: Double
+    ) -> Double {
+        let outlines = spending.mustKeep.total
+        let beyond = spending.beyondOutlines.total
+        let isScarce = outlines + beyond > income
+        if isScarce { counters.mustKeepSampledTicks &+= 1 }
+        let part = isScarce && beyond > 0 ? income * (1 - BudgetSettings.MustKeep.wholeShare) : income
+        scales.mustKeep = SpendingCurve.scale(spending: part, of: [(curve: spending.mustKeep, factor: 1)])
+        let used = spending.mustKeep.spending(scale: scales.mustKeep)
+        scales.beyondOutlines = SpendingCurve.scale(
+            spending: (income - used) * max(0.25, 1 - paid / max(left - used, 1e-9)),
+            of: [(curve: spending.beyondOutlines, factor: 1)])
+        return used + spending.beyondOutlines.spending(scale: scales.beyondOutlines)
     }
 
     private func ownIncome(_ rule: Int, settling: Double) -> Double {

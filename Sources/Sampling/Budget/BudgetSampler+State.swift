@@ -1,6 +1,6 @@
 /// The state that survives a restart, a hand-over and a reload.
 extension BudgetSampler {
-    private static var version: UInt8 { 2 }
+    private static var version: UInt8 { 3 }
 
     /// Serialised state. Entries that matter most come first; what would exceed `maximumBytes` is left out, and is learned
     /// again.
@@ -15,6 +15,8 @@ extension BudgetSampler {
         writer.double(averageOffered)
         writer.double(offeredThisTick)
         writer.double(coverageCredit)
+        writer.double(borrowed)
+        writer.double(owed)
         // Rules are known by name: a reload may add, remove and reorder them.
         writer.varint(UInt64(settings.rules.count))
         for (index, rule) in settings.rules.enumerated() {
@@ -53,9 +55,9 @@ extension BudgetSampler {
 
     private mutating func read(_ bytes: [UInt8]) throws(StateError) {
         var reader = StateReader(bytes)
-        // Version 1 knew neither squares nor plans.
+        // Version 1 knew neither squares nor plans, version 2 no outlines.
         let version = try reader.byte()
-        guard version == 1 || version == Self.version else { throw StateError.version }
+        guard (1...Self.version).contains(version) else { throw StateError.version }
         let savedTick = try reader.signed()
         tick = savedTick == .min ? nil : savedTick
         account.balance = try reader.double()
@@ -65,7 +67,12 @@ extension BudgetSampler {
         averageOffered = try reader.double()
         offeredThisTick = try reader.double()
         coverageCredit = try reader.double()
-        guard averageTraceCost >= 0, averageSquaredCost >= 0, averageOffered >= 0, offeredThisTick >= 0 else {
+        // What an earlier version's sampler spent on its first shapes is paid.
+        borrowed = version > 2 ? try reader.double() : .infinity
+        owed = version > 2 ? try reader.double() : 0
+        guard borrowed >= 0, owed >= 0, averageTraceCost >= 0, averageSquaredCost >= 0, averageOffered >= 0,
+            offeredThisTick >= 0
+        else {
             throw StateError.malformed
         }
         // By place in the saved state: the rule's place now.
@@ -80,7 +87,8 @@ extension BudgetSampler {
             if let index { ruleAccounts[index] = BudgetAccount(balance: balance, spent: spent) }
         }
         if version > 1, try reader.byte() != 0 {
-            spendingPlan = try SpendingPlan(from: &reader, rules: rules, count: settings.rules.count)
+            spendingPlan = try SpendingPlan(
+                from: &reader, rules: rules, count: settings.rules.count, hasOutlines: version > 2)
         }
         try keys.decode(from: &reader)
         try coverage.decode(from: &reader)

@@ -7,6 +7,8 @@ extension BudgetSampler {
     struct CoverageLimits {
         /// Whatever the traces are.
         var usual: Double
+        /// Where coverage is not complete, for pairs that will as likely as not be kept otherwise: outlines of errors come before.
+        var likely: Double
         /// With traces of shapes that were never kept: what coverage left unused in the ticks before, too.
         var newShapes: Double
         /// Errors and rules' traces are kept anyway.
@@ -42,16 +44,23 @@ extension BudgetSampler {
         let share = settings.coverage?.share ?? 0
         var total = 0.0
         var mustKeep = 0.0
+        var outlines = 0.0
+        var hasOutlines = false
         for plan in plans where plan.tier != .dropRule {
             total += plan.cost
-            if plan.tier == .error || plan.tier == .mustKeepRule { mustKeep += plan.cost }
+            guard plan.tier.isErrorOrRule else { continue }
+            mustKeep += plan.cost
+            outlines += plan.partCost
+            if plan.outlineCost != nil { hasOutlines = true }
         }
         // What nobody else needs may be used whole.
         let usual = max(
             share * capacity, capacity - (total - candidateCost), min(coverageCredit, 4 * averageTraceCost))
         // The tiers below are not without room.
+        let needed = hasOutlines ? outlinesNeed(outlines) : 0
         return CoverageLimits(
-            usual: usual, newShapes: max(usual, min(coverageCredit, capacity * 3 / 4)),
+            usual: usual, likely: min(usual, max(usual / 4, capacity - needed)),
+            newShapes: max(usual, min(coverageCredit, capacity * 3 / 4)),
             isMustKeepSure: mustKeep <= settings.mustKeep.share * max(0, capacity - usual))
     }
 
@@ -98,7 +107,7 @@ extension BudgetSampler {
             for (index, _) in urgent { plans[index].multiplier *= plans[index].isNewShape ? 4 : 2 }
             return used
         }
-        for (index, _) in waiting where !plans[index].isDecided && used + plans[index].cost <= limits.usual {
+        for (index, _) in waiting where !plans[index].isDecided && used + plans[index].cost <= limits.likely {
             used += plans[index].cost
             keepForCoverage(index)
         }
@@ -158,9 +167,7 @@ extension BudgetSampler {
         // What the tiers below do not need may be used whole.
         let limit = max(share, capacity - slow - rest)
         if wanted > limit { counters.mustKeepSampledTicks &+= 1 }
-        // As many as fit: a trace's importance is the inverse of its cost.
-        gather(traces, by: .number) { $0.tier == .error || $0.tier == .mustKeepRule }
-        let used = wanted > 0 ? sampleMembers(capacity: limit) : 0
+        let used = wanted > 0 ? sampleErrors(traces, wanted: wanted, capacity: limit) : 0
         guard slow > 0 else { return used }
         if slow <= max(share, capacity - rest) - used {
             for index in plans.indices where plans[index].tier == .slow && !plans[index].isDecided {
@@ -174,6 +181,40 @@ extension BudgetSampler {
             plans[index].multiplier *= 4
         }
         return used
+    }
+
+    /// As many as fit: a trace's importance is the inverse of its cost.
+    ///
+    /// Where not all fit, outlines come first; what they leave pays for the rest of some traces. The same random number decides of
+    /// both, so that the traces kept whole are some of those whose outline is kept. Neither chance depends on it.
+    private mutating func sampleErrors(_ traces: [BudgetTrace], wanted: Double, capacity: Double) -> Double {
+        var outlines = 0.0
+        var hasOutlines = false
+        for plan in plans where !plan.isDecided && plan.tier.isErrorOrRule {
+            outlines += plan.outlineCost ?? plan.cost
+            if plan.outlineCost != nil { hasOutlines = true }
+        }
+        guard wanted > capacity, hasOutlines else {
+            gather(traces, by: .number) { $0.tier.isErrorOrRule }
+            return sampleMembers(capacity: capacity)
+        }
+        let part = min(outlines, capacity * (1 - BudgetSettings.MustKeep.wholeShare))
+        gather(traces, by: .number, cost: { $0.outlineCost ?? $0.cost }, where: { $0.tier.isErrorOrRule })
+        let used = sampleMembers(capacity: part)
+        let members = memberTraces
+        for index in members { plans[index].isDecided = false }
+        gather(
+            traces, by: .number, cost: { $0.cost - ($0.outlineCost ?? 0) },
+            where: { $0.tier.isErrorOrRule && $0.outlineCost != nil })
+        _ = tierSampling.sample(&self.members, capacity: capacity - part)
+        for index in members { plans[index].isDecided = true }
+        var added = 0.0
+        for (member, index) in zip(self.members, memberTraces) {
+            plans[index].wholeProbability = min(plans[index].probability, member.probability)
+            plans[index].isOutline = plans[index].isKept && !member.isKept
+            if plans[index].isKept, member.isKept { added += member.cost }
+        }
+        return used + added
     }
 
     mutating func sampleRest(_ traces: [BudgetTrace], capacity: Double) {
@@ -191,25 +232,33 @@ extension BudgetSampler {
     }
 
     /// Fills `members` with the undecided traces of a tier.
-    mutating func gather(_ traces: [BudgetTrace], by importance: Importance, where isMember: (Plan) -> Bool) {
+    ///
+    /// - Parameter cost: what is decided of: a trace, its outline, or the rest of it.
+    mutating func gather(
+        _ traces: [BudgetTrace], by importance: Importance, cost: (Plan) -> Double = { $0.cost },
+        where isMember: (Plan) -> Bool
+    ) {
         members.removeAll(keepingCapacity: true)
         memberTraces.removeAll(keepingCapacity: true)
         for index in plans.indices where !plans[index].isDecided && isMember(plans[index]) {
             let trace = traces[index]
             let uniform = Randomness.uniform(trace.randomness) / Self.upstreamProbability(trace)
+            let cost = cost(plans[index])
             members.append(
                 TierSampling.Member(
-                    uniform: uniform, importance: self.importance(of: trace, plans[index], by: importance),
-                    cost: plans[index].cost))
+                    uniform: uniform,
+                    importance: self.importance(of: trace, plans[index], by: importance, cost: cost), cost: cost))
             memberTraces.append(index)
         }
     }
 
-    mutating func importance(of trace: BudgetTrace, _ plan: Plan, by importance: Importance) -> Double {
+    mutating func importance(
+        of trace: BudgetTrace, _ plan: Plan, by importance: Importance, cost: Double
+    ) -> Double {
         let weight =
             switch importance {
             case .multiplier: 1.0
-            case .number: 1 / plan.cost
+            case .number: 1 / cost
             case .key: pow(keys.cost(of: trace.key), -settings.alpha)
             }
         return max(1e-12, weight * plan.multiplier)

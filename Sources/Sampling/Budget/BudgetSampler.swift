@@ -37,6 +37,10 @@ package struct BudgetSampler {
     var offeredThisTick = 0.0
     /// What the coverage tier may spend where the traces are large against its part of a tick.
     var coverageCredit = 0.0
+    /// What was ever spent on shapes that were new, beyond the coverage tier's credit.
+    var borrowed = 0.0
+    /// The part of it that is not paid back.
+    var owed = 0.0
     /// Where the budget is less than a few traces per tick; nil else.
     var spendingPlan: SpendingPlan?
 
@@ -52,6 +56,8 @@ package struct BudgetSampler {
         var tier: BudgetTier
         var rule: Int?
         var cost: Double
+        /// Of the trace's outline; nil where there is none that is cheaper.
+        var outlineCost: Double?
         var multiplier: Double
         var pair: UInt64
         var isUncovered: Bool
@@ -60,6 +66,15 @@ package struct BudgetSampler {
         var isKept = false
         var probability = 0.0
         var isOversize = false
+        /// Where the trace's outline is kept: the chance of being kept whole.
+        var wholeProbability: Double?
+        var isOutline = false
+
+        /// What is spent on the trace where it is kept.
+        var keptCost: Double { isOutline ? outlineCost ?? cost : cost }
+
+        /// What is decided of first: in the must-keep tier the outline, where there is one.
+        var partCost: Double { tier.isErrorOrRule ? outlineCost ?? cost : cost }
     }
 
     package init(settings: BudgetSettings) {
@@ -104,7 +119,9 @@ package struct BudgetSampler {
         let debtTicks = BudgetAccount.debtTime / Double(settings.tick)
         account.advance(
             ticks: ticks, perTick: perTick, creditLimit: creditLimit,
-            debtLimit: max(perTick * debtTicks, spendingPlan == nil ? 0 : 4 * averageTraceCost))
+            debtLimit: max(perTick * debtTicks, spendingPlan == nil ? 0 : 4 * averageTraceCost)
+                + owed)
+        owed = min(owed, max(0, -account.balance))
         for index in settings.rules.indices {
             guard case .ownBudget(let rate) = settings.rules[index].action else { continue }
             let own = ownPerTick(rate)
@@ -114,7 +131,7 @@ package struct BudgetSampler {
         }
         if let share = settings.coverage?.share {
             let limit = coverageCreditLimit(share)
-            coverageCredit = min(coverageCredit + share * perTick * Double(ticks), limit)
+            coverageCredit = min(coverageCredit + coverageIncome(share) * Double(ticks), limit)
         }
         advanceSpendingPlan(ticks: ticks)
         // Five seconds to follow a change; the first tick with traffic counts as it is.
@@ -214,8 +231,9 @@ package struct BudgetSampler {
         for trace in traces {
             let cost = trace.cost(in: settings.unit)
             var plan = Plan(
-                tier: .rest, rule: nil, cost: cost, multiplier: 1, pair: 0, isUncovered: false,
-                isNewShape: false)
+                tier: .rest, rule: nil, cost: cost,
+                outlineCost: settings.mustKeep.outlines ? trace.outlineCost(in: settings.unit) : nil, multiplier: 1,
+                pair: 0, isUncovered: false, isNewShape: false)
             let isSlow = settings.mustKeep.slowerThan.map {
                 keys.isSlow(trace.key, duration: trace.duration, percentile: $0)
             }
@@ -282,26 +300,38 @@ package struct BudgetSampler {
             // Rounding must not contradict the decision.
             if plan.isKept { threshold = min(threshold, trace.randomness) }
             var decision = BudgetDecision(
-                isKept: plan.isKept, probability: probability, threshold: threshold, tier: plan.tier, rule: plan.rule,
-                key: trace.key, shape: trace.shape, tick: tick, isOversize: plan.isOversize)
+                isKept: plan.isKept, isOutline: plan.isOutline, probability: probability,
+                wholeProbability: (plan.wholeProbability ?? plan.probability) * upstream, threshold: threshold,
+                tier: plan.tier, rule: plan.rule, key: trace.key, shape: trace.shape, tick: tick,
+                isOversize: plan.isOversize)
             count(plan)
             if plan.isKept {
-                account.spent += plan.cost
+                account.spent += plan.keptCost
                 if plan.tier == .ownBudget, let rule = plan.rule { ruleAccounts[rule].spent += plan.cost }
-                if settings.coverage != nil {
+                // An outline does not show the trace's shape.
+                if settings.coverage != nil, !plan.isOutline {
                     coverage.cover(plan.pair, window: window)
                     shapes.remember(trace.shape)
                 }
-            } else if settings.isDryRun {
-                decision.isKept = true
-                decision.isDryRun = true
-                decision.probability = upstream
-                decision.threshold = trace.upstreamThreshold
-                counters.dryRunKept &+= 1
             }
+            if settings.isDryRun { keepAll(&decision, upstream: upstream, threshold: trace.upstreamThreshold) }
             decisions.append(decision)
         }
         return decisions
+    }
+
+    /// Every trace is kept whole, and stands for itself: also those that the budget would have kept with a weight.
+    private mutating func keepAll(_ decision: inout BudgetDecision, upstream: Double, threshold: UInt64) {
+        decision.dryRunProbability = decision.probability
+        if !decision.isKept {
+            decision.isDryRun = true
+            counters.dryRunKept &+= 1
+        }
+        decision.isKept = true
+        decision.isOutline = false
+        decision.probability = upstream
+        decision.wholeProbability = upstream
+        decision.threshold = threshold
     }
 
     private mutating func count(_ plan: Plan) {
@@ -309,7 +339,11 @@ package struct BudgetSampler {
         counters.offeredTraces[tier] &+= 1
         if plan.isKept {
             counters.keptTraces[tier] &+= 1
-            counters.keptCost[tier] += plan.cost
+            counters.keptCost[tier] += plan.keptCost
+            if plan.isOutline {
+                counters.outlines &+= 1
+                counters.leftOutCost += plan.cost - plan.keptCost
+            }
         }
         guard plan.isOversize else { return }
         if plan.isKept { counters.oversizeKept &+= 1 } else { counters.oversizeDropped &+= 1 }

@@ -62,6 +62,11 @@ package struct BudgetSettings: Sendable, Equatable {
         package var slowerThan: Double? = 0.99
         /// The tier's share of what the tiers above it left, 0…1.
         package var share = 0.8
+        /// Keep the outlines of traces with an error where the budget cannot pay for all of them whole.
+        package var outlines = true
+        /// Part of the tier that outlines leave to whole traces: these must have a chance, or nothing would be known of the spans
+        /// that outlines leave out.
+        package static var wholeShare: Double { 0.1 }
 
         package init() {}
     }

@@ -9,6 +9,9 @@ package struct BudgetTrace: Sendable, Equatable {
     package var upstreamThreshold: UInt64 = 0
     package var spanCount: UInt32
     package var byteCount: UInt64
+    /// Spans of its outline, see `TraceOutline`, and their bytes; 0 where the trace has no error, or outlines are not used.
+    package var outlineSpanCount: UInt32 = 0
+    package var outlineByteCount: UInt64 = 0
     /// Hash of the key fields' values.
     package var key: UInt64
     /// Hash of the set of the trace's edges; 0 where shapes are not used.
@@ -40,6 +43,18 @@ package struct BudgetTrace: Sendable, Equatable {
         case .traces: 1
         }
     }
+
+    /// What its outline costs; nil where the trace has none, or one that is no cheaper.
+    func outlineCost(in unit: BudgetUnit) -> Double? {
+        guard outlineSpanCount > 0 else { return nil }
+        let outline: Double =
+            switch unit {
+            case .spans: Double(outlineSpanCount)
+            case .bytes: Double(max(1, outlineByteCount))
+            case .traces: 1
+            }
+        return outline < cost(in: unit) ? outline : nil
+    }
 }
 
 /// Why a trace was in the tier that decided it.
@@ -55,6 +70,9 @@ package enum BudgetTier: UInt8, Sendable, Equatable, CaseIterable {
     case rest
     /// A rule drops it.
     case dropRule
+
+    /// Errors, and what a rule puts beside them.
+    var isErrorOrRule: Bool { self == .error || self == .mustKeepRule }
 
     package var name: String {
         switch self {
@@ -72,8 +90,13 @@ package enum BudgetTier: UInt8, Sendable, Equatable, CaseIterable {
 /// The sampler's answer for one trace, with everything that explains it. A trivial value.
 package struct BudgetDecision: Sendable, Equatable {
     package var isKept: Bool
+    /// Only the trace's outline is kept: the spans with an error and those above them.
+    package var isOutline = false
     /// With what samplers upstream did: the weight of a kept trace is `1 / probability`.
     package var probability: Double
+    /// The same for being kept whole: the weight of the spans outside the outline is `1 / wholeProbability`. Lower than
+    /// `probability` where outlines were considered.
+    package var wholeProbability: Double
     /// 56 bits: a trace is kept iff its randomness is not below. What is exported as `ot=th`.
     package var threshold: UInt64
     package var tier: BudgetTier
@@ -87,6 +110,11 @@ package struct BudgetDecision: Sendable, Equatable {
     package var isOversize: Bool
     /// Kept by a dry run only: the budget would have dropped it.
     package var isDryRun = false
+    /// In a dry run the probability that the budget would have given it.
+    package var dryRunProbability: Double?
 
     package var weight: Double { probability > 0 ? 1 / probability : 0 }
+
+    /// Whether the spans of the outline stand for fewer than the trace's other spans do.
+    package var hasOutline: Bool { isKept && wholeProbability < probability }
 }

@@ -14,16 +14,23 @@ struct SpendingPlan: Equatable {
     static let horizonTraces = 64.0
     /// Time in which a balance is made good, likewise; also what a burst may take in advance.
     static let settlingTraces = 16.0
-    /// Milliseconds.
-    static let maximumHorizon = BudgetAccount.debtTime
+    /// Milliseconds in which the coverage tier earns what a new sampler may borrow at most for shapes.
+    static let loanTime = 2 * BudgetAccount.debtTime
+    /// Milliseconds. With five minutes, half an hour of many errors was kept in part and a calm hour after it whole.
+    static let maximumHorizon = 900_000.0
 
+    /// Outlines where traces have them; else whole traces.
     var mustKeep = SpendingCurve()
+    /// What the traces with an outline cost besides it.
+    var beyondOutlines = SpendingCurve()
     var slow = SpendingCurve()
     var rest = SpendingCurve()
     /// By rule; of those with an own budget.
     var own: [SpendingCurve]
     /// What coverage costs per tick: its sum, with the weight of the curves.
     var coverage = 0.0
+    /// The same of what coverage would cost if it were complete.
+    var coverageWanted = 0.0
     /// Expected cost that may still be planned: any stretch of time is planned to cost at most
     /// `settlingTraces` more than its budget, whatever comes in.
     var allowance = 0.0
@@ -44,10 +51,12 @@ struct SpendingPlan: Equatable {
         settling = min(max(Self.settlingTraces * ticksPerTrace, 1), maximum)
         let kept = kept
         mustKeep.advance(ticks: ticks, kept: kept)
+        beyondOutlines.advance(ticks: ticks, kept: kept)
         slow.advance(ticks: ticks, kept: kept)
         rest.advance(ticks: ticks, kept: kept)
         for index in own.indices { own[index].advance(ticks: ticks, kept: kept) }
         coverage *= pow(kept, Double(ticks))
+        coverageWanted *= pow(kept, Double(ticks))
         let income = perTick + max(0, balance) / settling
         allowance = min(allowance + income * Double(ticks), income + Self.settlingTraces * traceCost)
     }
@@ -55,20 +64,25 @@ struct SpendingPlan: Equatable {
     /// Average cost of coverage per tick.
     var coveragePerTick: Double { mustKeep.weight > 0 ? coverage / mustKeep.weight : 0 }
 
+    /// Average cost per tick that complete coverage would have.
+    var coverageWantedPerTick: Double { mustKeep.weight > 0 ? coverageWanted / mustKeep.weight : 0 }
+
     // MARK: - State
 
     func encode(to writer: inout StateWriter) {
-        for curve in [mustKeep, slow, rest] + own { curve.encode(to: &writer) }
+        for curve in [mustKeep, slow, rest] + own + [beyondOutlines] { curve.encode(to: &writer) }
         writer.double(coverage)
         writer.double(allowance)
         writer.double(horizon)
         writer.double(settling)
+        writer.double(coverageWanted)
     }
 
     /// - Parameters:
     ///   - rules: by place in the saved state, the rule's place now.
     ///   - count: of the rules now.
-    init(from reader: inout StateReader, rules: [Int?], count: Int) throws(StateError) {
+    ///   - hasOutlines: false where the state was saved by a version without outlines.
+    init(from reader: inout StateReader, rules: [Int?], count: Int, hasOutlines: Bool) throws(StateError) {
         self.init(rules: count)
         mustKeep = try SpendingCurve(from: &reader)
         slow = try SpendingCurve(from: &reader)
@@ -77,10 +91,12 @@ struct SpendingPlan: Equatable {
             let curve = try SpendingCurve(from: &reader)
             if let rule { own[rule] = curve }
         }
+        if hasOutlines { beyondOutlines = try SpendingCurve(from: &reader) }
         coverage = try reader.double()
         allowance = try reader.double()
         horizon = try reader.double()
         settling = try reader.double()
-        guard coverage >= 0, horizon >= 1, settling >= 1 else { throw StateError.malformed }
+        if hasOutlines { coverageWanted = try reader.double() }
+        guard coverage >= 0, coverageWanted >= 0, horizon >= 1, settling >= 1 else { throw StateError.malformed }
     }
 }

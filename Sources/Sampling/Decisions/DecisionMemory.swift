@@ -16,6 +16,10 @@ package struct DecisionMemory: ~Copyable {
         package var trigger: Decision.Trigger
         /// Stream time, milliseconds.
         package var decidedAt: Int64
+        /// Only the outline was kept: late spans without an error are left out too.
+        package var isOutline: Bool
+        /// Of spans beyond the outline, where they had another chance of being kept.
+        package var wholeProbability: Double?
     }
 
     package enum Answer {
@@ -62,7 +66,8 @@ package struct DecisionMemory: ~Copyable {
             return .kept(
                 Kept(
                     policyIndex: found.reason.policyIndex, policyVersion: found.reason.policyVersion,
-                    probability: found.reason.probability, trigger: found.reason.trigger, decidedAt: found.decidedAt))
+                    probability: found.reason.probability, trigger: found.reason.trigger, decidedAt: found.decidedAt,
+                    isOutline: found.reason.isOutline, wholeProbability: found.reason.wholeProbability))
         }
         return isDropped ? .dropped : .unknown
     }
@@ -70,12 +75,14 @@ package struct DecisionMemory: ~Copyable {
     package mutating func remember(_ record: DecisionRecord) {
         remember(
             record.traceID, isKept: record.isKept, decidedAt: record.decidedAt, policyIndex: record.policyIndex,
-            policyVersion: record.policyVersion, probability: record.probability, trigger: record.trigger)
+            policyVersion: record.policyVersion, probability: record.probability, trigger: record.trigger,
+            isOutline: record.isOutline, wholeProbability: record.wholeProbability)
     }
 
     mutating func remember(
         _ id: TraceID, isKept: Bool, decidedAt: Int64, policyIndex: UInt16, policyVersion: UInt32,
-        probability: Double, trigger: Decision.Trigger
+        probability: Double, trigger: Decision.Trigger, isOutline: Bool = false,
+        wholeProbability: Double? = nil
     ) {
         let decidedAt = min(max(decidedAt, -Self.farthestTime), Self.farthestTime)
         latest = max(latest, decidedAt)
@@ -87,7 +94,8 @@ package struct DecisionMemory: ~Copyable {
             kept.insert(
                 id, hash: hash,
                 KeptDecisions.Reason(
-                    policyIndex: policyIndex, policyVersion: policyVersion, probability: probability, trigger: trigger),
+                    policyIndex: policyIndex, policyVersion: policyVersion, probability: probability, trigger: trigger,
+                    isOutline: isOutline, wholeProbability: wholeProbability),
                 decidedAt: decidedAt, oldest: oldest)
         } else {
             dropped.insert(hash, tag: periods.tag(of: number), time: decidedAt, periods)

@@ -14,6 +14,10 @@ struct KeptDecisions: ~Copyable {
         var policyVersion: UInt32
         var probability: Double
         var trigger: Decision.Trigger
+        /// Only the outline was kept.
+        var isOutline = false
+        /// Of the spans beyond the outline, where they had another chance.
+        var wholeProbability: Double?
     }
 
     private struct Slot {

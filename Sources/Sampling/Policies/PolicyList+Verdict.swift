@@ -2,7 +2,7 @@ import Pipeline
 
 extension PolicyList {
     /// What the policies say of a trace.
-    package struct Verdict: Equatable {
+    package struct Verdict {
         package var isKept: Bool
         /// Index of the deciding policy among all nodes, or `DecisionRecord.noPolicy`.
         var policyIndex: UInt16
@@ -10,11 +10,16 @@ extension PolicyList {
         var probability: Double
         /// The part of it that this sampler adds.
         var ownProbability: Double
+        /// Where a budget thought of keeping the trace's outline: the chance of being kept whole, and this sampler's part of it.
+        var whole: (probability: Double, own: Double)?
         var cause: Cause
         /// What the budget decided, where a budget did.
         var budget: BudgetDecision?
         /// What an adaptive policy says of it, for the decision log.
         var detail = DecisionDetail(.none)
+
+        /// Whether only the trace's outline is kept.
+        var isOutline: Bool { isKept && budget?.isOutline == true }
 
         enum Cause: Equatable {
             case matched
@@ -42,7 +47,13 @@ extension PolicyList.Verdict {
     mutating func apply(_ decision: BudgetDecision, by node: PolicyNode, upstream: Double) {
         let own = upstream > 0 ? min(1, decision.probability / upstream) : 0
         // Policies before it that left this trace might have kept it, each by a random number of its own.
-        ownProbability = 1 - (1 - ownProbability) * (1 - own)
+        let before = ownProbability
+        ownProbability = 1 - (1 - before) * (1 - own)
+        if decision.hasOutline {
+            let ownWhole = upstream > 0 ? min(1, decision.wholeProbability / upstream) : 0
+            let combined = 1 - (1 - before) * (1 - ownWhole)
+            whole = (combined * upstream, combined)
+        }
         probability = ownProbability * upstream
         policyIndex = UInt16(truncatingIfNeeded: node.index)
         isKept = decision.isKept

@@ -54,6 +54,9 @@ extension BuiltInPolicies {
             "slower_than", .text(percentileForm), default: "p99",
             summary: "traces slower than this percentile of their key, for example p99; none turns it off"),
         StageOption("up_to", .text(shareForm), default: "80%", summary: "at most this part of what cover leaves"),
+        StageOption(
+            "outlines", .boolean, default: "true",
+            summary: "where not all traces with an error fit, keep the error spans and those above them of the others"),
     ]
 
     private static let fleetOptions = [
@@ -130,6 +133,7 @@ extension BuiltInPolicies {
         let keep = settings.object("keep")
         budget.mustKeep.errors = keep.boolean("errors") ?? true
         budget.mustKeep.slowerThan = keep.string("slower_than").flatMap(budgetPercentile)
+        budget.mustKeep.outlines = keep.boolean("outlines") ?? true
         budget.mustKeep.share = min(0.95, keep.string("up_to").flatMap(budgetShare) ?? 0.8)
         let fleet = settings.object("fleet")
         budget.fleet.isByDemand = fleet.string("share") != "partitions"

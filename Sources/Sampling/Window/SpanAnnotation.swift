@@ -6,7 +6,15 @@ import OTLP
 /// divided by 2⁵⁶ − threshold is the number of traces that this one stands for.
 struct SpanAnnotation {
     static let policyKey = Array("tailrace.policy".utf8)
+    /// On the root of an outline (its first span where it has no root): the number of spans that were left out. Also without other
+    /// annotations, since nobody may take an outline for a whole trace.
+    static let leftOutKey = Array("tailrace.left_out_spans".utf8)
 
+    /// Says nothing of the sampling.
+    static let none = SpanAnnotation()
+
+    /// Whether tracestates get a threshold.
+    private let statesThreshold: Bool
     private let policy: [UInt8]
     /// The probability of spans that say nothing of their own.
     private let probability: Double
@@ -15,21 +23,54 @@ struct SpanAnnotation {
 
     /// - Parameter ownProbability: what the sampler adds to that of samplers before it; nil for late spans, for which only the
     ///   decision's own probability is remembered.
-    init(policy: String, probability: Double, ownProbability: Double?) {
+    /// - Parameter whole: the same of spans beyond the outline, where the trace might have been kept as one.
+    init(
+        policy: String, probability: Double, ownProbability: Double?, whole: (probability: Double, own: Double)? = nil
+    ) {
+        statesThreshold = true
         self.policy = Array(policy.utf8)
         self.probability = probability
         isConditional = ownProbability != nil
         own = ownProbability ?? probability
+        self.whole = whole
+    }
+
+    private init() {
+        statesThreshold = false
+        policy = []
+        probability = 1
+        isConditional = false
+        own = 1
+        whole = nil
     }
 
     private let own: Double
+    private let whole: (probability: Double, own: Double)?
 
     /// Writes a span's message with its annotations, as field 2 of `ScopeSpans`.
-    func write(_ span: UnsafeRawBufferPointer, isRoot: Bool, into writer: inout ProtobufWriter) {
-        let state = SpanMessage.traceState(span)
-        let annotated = traceState(state)
+    ///
+    /// - Parameter leftOutSpans: spans of its trace that are not kept; 0 for all spans but the one that says so.
+    func write(
+        _ span: UnsafeRawBufferPointer, isRoot: Bool, isBeyondOutline: Bool = false, leftOutSpans: Int = 0,
+        into writer: inout ProtobufWriter
+    ) {
+        let annotated =
+            statesThreshold
+            ? traceState(
+                SpanMessage.traceState(span), isBeyondOutline ? whole ?? (probability, own) : (probability, own))
+            : nil
         writer.messageField(2) { writer in
-            copy(span, replacesState: annotated != nil, replacesPolicy: isRoot, into: &writer)
+            let left = copy(
+                span, replacesState: annotated != nil, replacesPolicy: isRoot && statesThreshold,
+                replacesLeftOut: leftOutSpans > 0, into: &writer)
+            if leftOutSpans > 0 {
+                // A sampler before this one may have left out some already.
+                let (sum, overflow) = left.addingReportingOverflow(UInt64(leftOutSpans))
+                writer.messageField(9) { writer in
+                    writer.bytesField(1, Self.leftOutKey)
+                    writer.messageField(2) { $0.varintField(3, overflow ? left : sum) }
+                }
+            }
             if let annotated { writer.bytesField(3, annotated) }
             if isRoot, !policy.isEmpty {
                 writer.messageField(9) { writer in
@@ -40,29 +81,43 @@ struct SpanAnnotation {
         }
     }
 
-    /// The fields that stay, in their order.
+    /// The fields that stay, in their order. Returns what the span said of spans left out, where that is replaced.
     private func copy(
-        _ span: UnsafeRawBufferPointer, replacesState: Bool, replacesPolicy: Bool, into writer: inout ProtobufWriter
-    ) {
+        _ span: UnsafeRawBufferPointer, replacesState: Bool, replacesPolicy: Bool, replacesLeftOut: Bool,
+        into writer: inout ProtobufWriter
+    ) -> UInt64 {
         var copied = 0
+        var leftOut: UInt64 = 0
         SpanMessage.visit(span) { tag, field, payload in
             let isState = replacesState && tag == SpanMessage.traceStateField << 3 | WireType.length
-            let isPolicy =
-                replacesPolicy && tag == SpanMessage.attributeField << 3 | WireType.length
-                && SpanMessage.last(1, in: payload).elementsEqual(Self.policyKey)
-            guard isState || isPolicy else { return true }
+            var isReplaced = false
+            if replacesPolicy || replacesLeftOut, tag == SpanMessage.attributeField << 3 | WireType.length {
+                let key = SpanMessage.last(1, in: payload)
+                isReplaced = replacesPolicy && key.elementsEqual(Self.policyKey)
+                if replacesLeftOut, key.elementsEqual(Self.leftOutKey) {
+                    isReplaced = true
+                    if case .int(let count)? = AttributeLookup.value(of: Self.leftOutKey, in: span, .span), count > 0 {
+                        leftOut = UInt64(count)
+                    }
+                }
+            }
+            guard isState || isReplaced else { return true }
             writer.bytes.append(contentsOf: span[copied..<field.lowerBound])
             copied = field.upperBound
             return true
         }
         writer.bytes.append(contentsOf: span[copied...])
+        return leftOut
     }
 
     /// The tracestate with the threshold in it, first as W3C asks of a member that changed; nil where it stays as it is: a text
     /// that is no tracestate is left alone.
-    private func traceState(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
+    private func traceState(
+        _ text: UnsafeRawBufferPointer, _ chance: (probability: Double, own: Double)
+    ) -> [UInt8]? {
         let before = UpstreamSampling(traceState: text)
-        let overall = isConditional ? before.probability * own : min(before.probability, probability)
+        let overall =
+            isConditional ? before.probability * chance.own : min(before.probability, chance.probability)
         var result = Array("ot=th:".utf8)
         result += SamplingThreshold.text(SamplingThreshold.threshold(probability: overall))
         var members: [[UInt8]] = []

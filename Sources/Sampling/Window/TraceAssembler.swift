@@ -10,6 +10,8 @@ struct TraceAssembler {
     /// Scrubbed resources and scopes by unit index: they repeat in every trace.
     private var scrubbedResources: [UInt32: [UInt8]] = [:]
     private var scrubbedScopes: [UInt32: [UInt8]] = [:]
+    /// Used again for each trace.
+    private var outline = TraceOutline()
 
     init(scrubbers: [any SpanScrubber]) {
         self.scrubbers = ScrubberChain(scrubbers)
@@ -27,6 +29,19 @@ struct TraceAssembler {
         var unit: UInt32
         var bytes: UnsafeRawBufferPointer
         var isRoot: Bool
+        /// Below the path to an error: kept only where the trace is kept whole.
+        var isBeyondOutline = false
+        /// Says how many spans were left out.
+        var countsLeftOut = false
+    }
+
+    /// What is made of a trace's outline.
+    enum OutlineUse {
+        case none
+        /// Everything is kept; the spans beyond the outline have another weight.
+        case weights
+        /// Nothing but the outline is kept.
+        case only
     }
 
     private struct Identity: Hashable {
@@ -36,13 +51,16 @@ struct TraceAssembler {
 
     // MARK: - Whole traces
 
+    /// - Parameter isLate: the spans came after the others' decision; of an outline they are those with an error.
     /// - Returns: the trace and how many of its spans were duplicates (same span id and kind; a client and a server span may
     ///   share an id).
     mutating func assemble(
         _ state: TraceState, runs: borrowing RunPool, arena: borrowing SpanArena, units: borrowing UnitTable,
-        decision: Decision, annotation: SpanAnnotation?, partition: PartitionID
+        decision: Decision, annotation: SpanAnnotation?, partition: PartitionID, outlineUse: OutlineUse = .none,
+        isLate: Bool = false
     ) -> (trace: KeptTrace, duplicates: Int) {
         var pieces: [Piece] = []
+        if outlineUse != .none { outline.removeAll() }
         var seen: Set<Identity> = []
         var duplicates = 0
         var errors = 0
@@ -77,12 +95,22 @@ struct TraceAssembler {
                 if fields.status == StatusCode.error.rawValue { errors += 1 }
                 if fields.startTime != 0 { start = min(start, fields.startTime) }
                 end = max(end, fields.endTime)
-                byteCount += Int(length)
+                if outlineUse != .none {
+                    outline.add(
+                        // Whether those above a late span are there is not known any more.
+                        fields.spanID, parent: isLate ? SpanID(.max) : fields.parentSpanID,
+                        isError: fields.status == StatusCode.error.rawValue)
+                }
                 if root == nil, fields.parentSpanID.isZero { root = (run.unit, fields.name) }
                 pieces.append(Piece(unit: run.unit, bytes: bytes, isRoot: fields.parentSpanID.isZero))
             }
             index = run.next
         }
+        let leftOut = applyOutline(outlineUse, to: &pieces)
+        if leftOut > 0, !isLate, !pieces.isEmpty {
+            pieces[pieces.firstIndex(where: \.isRoot) ?? 0].countsLeftOut = true
+        }
+        for piece in pieces { byteCount += piece.bytes.count }
         var summary = summary(of: state, runs: runs, arena: arena, units: units)
         if let root, !summary.hasRoot {
             summary.hasRoot = true
@@ -90,14 +118,26 @@ struct TraceAssembler {
             summary.rootName = scrubbers.name(root.name)
         }
         summary.spanCount = pieces.count
+        summary.leftOutSpanCount = leftOut
         summary.errorCount = errors
         summary.byteCount = byteCount
         summary.startTime = start == .max ? 0 : start
         summary.endTime = end
         let trace = KeptTrace(
             partition: partition, summary: summary, decision: decision,
-            payload: payload(pieces, units: units, annotation), isLate: false)
+            payload: payload(pieces, units: units, annotation, leftOutSpans: leftOut), isLate: isLate)
         return (trace, duplicates)
+    }
+
+    /// Marks or removes the spans beyond the outline; returns how many were removed.
+    private mutating func applyOutline(_ use: OutlineUse, to pieces: inout [Piece]) -> Int {
+        guard use != .none else { return 0 }
+        outline.find()
+        for (index, isIn) in outline.isIn.enumerated() { pieces[index].isBeyondOutline = !isIn }
+        guard use != .weights else { return 0 }
+        let count = pieces.count
+        pieces.removeAll(where: \.isBeyondOutline)
+        return count - pieces.count
     }
 
     /// A late span of a kept trace, as a trace of one span.
@@ -111,7 +151,9 @@ struct TraceAssembler {
             rootName: scrubbers.name(SpanFields(bytes).name), hasRoot: head.isRoot)
         return KeptTrace(
             partition: partition, summary: summary, decision: decision,
-            payload: payload([Piece(unit: unit, bytes: bytes, isRoot: head.isRoot)], units: units, annotation),
+            payload: payload(
+                [Piece(unit: unit, bytes: bytes, isRoot: head.isRoot, isBeyondOutline: !head.isError)], units: units,
+                annotation),
             isLate: true)
     }
 
@@ -141,7 +183,7 @@ struct TraceAssembler {
 
     /// `ExportTraceServiceRequest {1: ResourceSpans {1: resource, 2: ScopeSpans {1: scope, 2: span…, 3: url}, 3: url}}`
     private mutating func payload(
-        _ pieces: [Piece], units: borrowing UnitTable, _ annotation: SpanAnnotation?
+        _ pieces: [Piece], units: borrowing UnitTable, _ annotation: SpanAnnotation?, leftOutSpans: Int = 0
     ) -> [UInt8] {
         var order: [UInt32] = []
         var byUnit: [UInt32: [Piece]] = [:]
@@ -168,7 +210,7 @@ struct TraceAssembler {
                     let scope = scrubbedScope(member, units: units)
                     writer.messageField(2) { writer in
                         if !scope.isEmpty { writer.bytesField(1, scope) }
-                        for piece in byUnit[member] ?? [] { appendSpan(piece, annotation, to: &writer) }
+                        for piece in byUnit[member] ?? [] { appendSpan(piece, annotation, leftOutSpans, to: &writer) }
                         let schemaURL = units.scopeSchemaURL(member)
                         if !schemaURL.isEmpty { writer.bytesField(3, schemaURL) }
                     }
@@ -181,24 +223,31 @@ struct TraceAssembler {
     }
 
     private mutating func appendSpan(
-        _ piece: Piece, _ annotation: SpanAnnotation?, to writer: inout ProtobufWriter
+        _ piece: Piece, _ annotation: SpanAnnotation?, _ leftOutSpans: Int, to writer: inout ProtobufWriter
     ) {
         guard !scrubbers.isEmpty else {
-            append(piece.bytes, isRoot: piece.isRoot, annotation, to: &writer)
+            append(piece.bytes, of: piece, annotation, leftOutSpans, to: &writer)
             return
         }
         let scrubbed = scrubbers.scrub(piece.bytes, as: .span)
         // A span without any field is none: it would be stored as one with the trace id zero.
         if scrubbed.isEmpty { return }
-        scrubbed.withUnsafeBytes { append($0, isRoot: piece.isRoot, annotation, to: &writer) }
+        scrubbed.withUnsafeBytes { append($0, of: piece, annotation, leftOutSpans, to: &writer) }
     }
 
     /// Annotations come after scrubbing: they are ours, and no rule is about them.
     private func append(
-        _ span: UnsafeRawBufferPointer, isRoot: Bool, _ annotation: SpanAnnotation?, to writer: inout ProtobufWriter
+        _ span: UnsafeRawBufferPointer, of piece: Piece, _ annotation: SpanAnnotation?, _ leftOutSpans: Int,
+        to writer: inout ProtobufWriter
     ) {
+        let leftOut = piece.countsLeftOut ? leftOutSpans : 0
         if let annotation {
-            annotation.write(span, isRoot: isRoot, into: &writer)
+            annotation.write(
+                span, isRoot: piece.isRoot, isBeyondOutline: piece.isBeyondOutline, leftOutSpans: leftOut, into: &writer
+            )
+        } else if leftOut > 0 {
+            SpanAnnotation.none.write(
+                span, isRoot: piece.isRoot, isBeyondOutline: false, leftOutSpans: leftOut, into: &writer)
         } else {
             writer.bytesField(2, span)
         }

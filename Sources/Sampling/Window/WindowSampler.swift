@@ -128,7 +128,15 @@ public final class WindowSampler: Sampler {
             output.lateDropped(id, spans: range.count)
             for position in range { output.done(offset: context.offset, firstIndex: selection[position], count: 1) }
         case .kept(let kept):
-            for position in range { addLate(batch, selection[position], kept, context, output) }
+            for position in range {
+                if kept.isOutline, !batch.heads[Int(selection[position])].isError {
+                    output.lateDropped(spans: 1)
+                    output.lateDropped(id, spans: 1)
+                    output.done(offset: context.offset, firstIndex: selection[position], count: 1)
+                } else {
+                    addLate(batch, selection[position], kept, context, output)
+                }
+            }
         }
         return true
     }
@@ -148,7 +156,7 @@ public final class WindowSampler: Sampler {
                 ? "late span of a kept trace" : "late span of a trace that an earlier version of the policies kept")
         let trace = assembler.assembleLate(
             head, bytes: batch.bytes(head.message), unit: unit, units: store.units, decision: decision,
-            annotation: annotation(decision, ownProbability: nil), partition: self.context.partition)
+            annotation: annotation(decision, whole: kept.wholeProbability), partition: self.context.partition)
         policies.chargeLate(policyIndex: kept.policyIndex, bytes: Int(head.message.length))
         output.kept(trace, duplicates: 0)
         output.done(offset: context.offset, firstIndex: spanIndex, count: 1)
@@ -314,7 +322,8 @@ public final class WindowSampler: Sampler {
             traceID: state.traceID, isKept: verdict.isKept, trigger: trigger, policyIndex: verdict.policyIndex,
             policyVersion: policyVersion, probability: verdict.probability, decidedAt: deadline,
             spanCount: state.spanCount, byteCount: state.byteCount, duration: state.duration,
-            firstOffset: offsets.first, lastOffset: offsets.last, errorCount: state.errorCount)
+            firstOffset: offsets.first, lastOffset: offsets.last, errorCount: state.errorCount,
+            isOutline: verdict.isOutline, wholeProbability: verdict.whole?.probability)
         record.detail = verdict.detail
         if verdict.isKept {
             guard emit(state, record, verdict, output) else { return }
@@ -343,11 +352,15 @@ public final class WindowSampler: Sampler {
         _ state: TraceState, _ record: DecisionRecord, _ verdict: PolicyList.Verdict, _ output: any SamplerOutput
     ) -> Bool {
         let decision = decision(record, verdict)
-        let annotation = annotation(decision, ownProbability: verdict.ownProbability)
+        let annotation = annotation(decision, verdict)
+        let outlineUse: TraceAssembler.OutlineUse =
+            verdict.isOutline ? .only : annotation != nil && verdict.whole != nil ? .weights : .none
         let assembled = assembler.assemble(
             state, runs: store.runs, arena: store.arena, units: store.units, decision: decision, annotation: annotation,
-            partition: context.partition)
+            partition: context.partition,
+            outlineUse: outlineUse)
         guard failure == nil else { return false }
+        output.leftOut(spans: assembled.trace.summary.leftOutSpanCount)
         policies.countKept(
             policyIndex: record.policyIndex, spans: assembled.trace.summary.spanCount,
             bytes: assembled.trace.summary.byteCount)
@@ -359,18 +372,35 @@ public final class WindowSampler: Sampler {
         late.rootSeen = .max
         let assembledLate = assembler.assemble(
             late, runs: store.runs, arena: store.arena, units: store.units, decision: decision, annotation: annotation,
-            partition: context.partition)
+            partition: context.partition, outlineUse: outlineUse, isLate: true)
         guard failure == nil else { return false }
         var trace = assembledLate.trace
-        trace.isLate = true
-        output.kept(trace, duplicates: assembledLate.duplicates)
+        // They are late spans that are not kept, and no part of what the decision left out.
+        var leftOut = trace.summary.leftOutSpanCount
+        trace.summary.leftOutSpanCount = 0
+        let isEmpty = trace.summary.spanCount == 0
+        if isEmpty { leftOut += assembledLate.duplicates }
+        if leftOut > 0 {
+            output.lateDropped(spans: leftOut)
+            output.lateDropped(state.traceID, spans: leftOut)
+        }
+        if !isEmpty { output.kept(trace, duplicates: assembledLate.duplicates) }
         return true
     }
 
-    private func annotation(_ decision: Decision, ownProbability: Double?) -> SpanAnnotation? {
+    private func annotation(_ decision: Decision, _ verdict: PolicyList.Verdict) -> SpanAnnotation? {
         guard settings.annotates else { return nil }
         return SpanAnnotation(
-            policy: decision.policy, probability: decision.probability, ownProbability: ownProbability)
+            policy: decision.policy, probability: decision.probability, ownProbability: verdict.ownProbability,
+            whole: verdict.whole)
+    }
+
+    /// Of a late span.
+    private func annotation(_ decision: Decision, whole: Double?) -> SpanAnnotation? {
+        guard settings.annotates else { return nil }
+        return SpanAnnotation(
+            policy: decision.policy, probability: decision.probability, ownProbability: nil,
+            whole: whole.map { (probability: $0, own: $0) })
     }
 
     private func decision(_ record: DecisionRecord, _ verdict: PolicyList.Verdict) -> Decision {

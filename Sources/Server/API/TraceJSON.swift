@@ -15,6 +15,7 @@ enum TraceJSON {
             $0.object {
                 $0.member("traceID", trace.traceID.hex)
                 $0.member("spanCount", trace.spanCount)
+                $0.member("leftOutSpanCount", trace.leftOutSpanCount)
                 $0.member("lateParts", trace.lateRowCount)
                 $0.key("decision")
                 if let decision = trace.decision { write(decision, into: &$0) } else { $0.null() }
@@ -74,6 +75,7 @@ enum TraceJSON {
             $0.quotedInt(trace.duration)
             $0.member("durationMs", Double(trace.duration / 1000) / 1000)
             $0.member("spanCount", trace.spanCount)
+            $0.member("leftOutSpanCount", trace.leftOutSpanCount)
             $0.member("errorCount", trace.errorCount)
             $0.key("services")
             $0.array { for service in trace.services { $0.string(service) } }

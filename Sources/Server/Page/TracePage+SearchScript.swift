@@ -216,6 +216,10 @@ extension TracePage {
           $("more").hidden = !nextCursor;
         }
 
+        function spansText(stored, leftOut) {
+          return leftOut ? `${stored} of ${counted(stored + leftOut, "span")} (outline)` : counted(stored, "span");
+        }
+
         function resultRow(trace, longest) {
           const meter = h("div", { class: trace.errorCount ? "bad" : "" });
           meter.style.width = `${100 * Number(trace.durationNanos) / longest}%`;
@@ -233,7 +237,7 @@ extension TracePage {
               h("span", { class: "length" }, durationText(Number(trace.durationNanos)))),
             h("div", { class: "meter" }, meter),
             h("div", { class: "facts" },
-              h("span", {}, counted(trace.spanCount, "span")),
+              h("span", {}, spansText(trace.spanCount, trace.leftOutSpanCount)),
               trace.errorCount ? h("span", { class: "error" }, counted(trace.errorCount, "error")) : null,
               chips, more,
               h("span", { title: trace.reason }, `kept by ${trace.policy || "no policy"}, p=${probabilityText(trace.probability)}`),

@@ -51,7 +51,7 @@ extension TracePage {
           $("trace-head").replaceChildren(...[
             h("h1", {}, title),
             h("p", {}, h("span", { class: "id" }, trace.info.traceID || trace.id), fact(timeText(trace.begin)),
-              fact(durationText(trace.duration)), fact(counted(trace.spans.length, "span")),
+              fact(durationText(trace.duration)), fact(spansText(trace.spans.length, trace.info.leftOutSpanCount)),
               fact(counted(trace.services.length, "service")), fact(`depth ${trace.depth}`),
               trace.errors ? fact(counted(trace.errors, "error"), true) : null,
               trace.orphans ? fact(`${trace.orphans} without their parent`, true) : null,

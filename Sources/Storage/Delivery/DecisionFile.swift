@@ -2,15 +2,15 @@ import OTLP
 import Pipeline
 import TraceModel
 
-/// The format of decision files, version 3. `docs/delivery.md` describes it.
+/// The format of decision files, version 4. `docs/delivery.md` describes it.
 ///
 /// A file is a header and groups, one per flush. A group is a header, a filter over its trace ids, and blocks. A look-up
 /// reads of each group the header and one line of the filter; a restart skips groups by time and blocks by partition.
-/// Version 2 (without `DecisionFile+Details.swift`) is read by the same code, version 1 (no header, blocks only) by
+/// Versions 2 (without `DecisionFile+Details.swift`) and 3 (without outlines) are read by the same code, version 1 (no header, blocks only) by
 /// `DecisionFile+Legacy.swift`.
 enum DecisionFile {
     static let magic: [UInt8] = Array("TAILDEC\n".utf8)
-    static let version: UInt32 = 3
+    static let version: UInt32 = 4
     static let headerSize = 16
     static let groupMagic: UInt32 = 0x5052_4744  // "DGRP"
     static let groupHeaderSize = 64
@@ -169,8 +169,21 @@ enum DecisionFile {
             encoder.fixed(verdict.policy)
             encoder.fixed(verdict.probability)
         }
-        for record in records { encoder.fixed(record.trigger.rawValue << 1 | (record.isKept ? 1 : 0)) }
+        for record in records { encoder.fixed(flags(of: record)) }
         for position in column { encoder.varint(UInt64(position)) }
+        for record in records {
+            if let whole = record.wholeProbability { encoder.fixed(whole.bitPattern) }
+        }
+    }
+
+    private static let outlineFlag: UInt8 = 0x80
+    private static let wholeProbabilityFlag: UInt8 = 0x40
+
+    private static func flags(of record: DecisionRecord) -> UInt8 {
+        var flags = record.trigger.rawValue << 1 | (record.isKept ? 1 : 0)
+        if record.isOutline { flags |= outlineFlag }
+        if record.wholeProbability != nil { flags |= wholeProbabilityFlag }
+        return flags
     }
 
     private struct Verdict: Hashable {
@@ -362,16 +375,19 @@ enum DecisionFile {
                 Verdict(version: try narrow.fixed(), policy: try narrow.fixed(), probability: try narrow.fixed()))
         }
         block.records.reserveCapacity(count)
+        var hasWhole: [Int] = []
         for index in 0..<count {
             let flags = try narrow.fixed(UInt8.self)
-            guard let trigger = Decision.Trigger(rawValue: flags >> 1) else {
-                throw .damaged("trigger \(flags >> 1) is not known here")
+            let number = (flags & ~(outlineFlag | wholeProbabilityFlag)) >> 1
+            guard let trigger = Decision.Trigger(rawValue: number) else {
+                throw .damaged("trigger \(number) is not known here")
             }
+            if flags & wholeProbabilityFlag != 0 { hasWhole.append(index) }
             block.records.append(
                 DecisionRecord(
                     traceID: ids[index], isKept: flags & 1 == 1, trigger: trigger, policyIndex: 0, policyVersion: 0,
                     probability: 0, decidedAt: 0, spanCount: 0, byteCount: 0, duration: 0, firstOffset: 0,
-                    lastOffset: 0))
+                    lastOffset: 0, isOutline: flags & outlineFlag != 0))
         }
         for index in 0..<count {
             let position = try narrow.varint()
@@ -381,6 +397,7 @@ enum DecisionFile {
             block.records[index].policyIndex = verdict.policy
             block.records[index].probability = Double(bitPattern: verdict.probability)
         }
+        for index in hasWhole { block.records[index].wholeProbability = Double(bitPattern: try narrow.fixed()) }
         var time: Int64 = 0
         for index in 0..<count {
             time = time &+ (try narrow.signed())

@@ -38,7 +38,7 @@ struct SegmentFooter {
     var pages: [Page] = []
     var strings = Section()
     var summaries = Section()
-    /// Counts of dropped traces; nil in a segment of version 1.
+    /// Counts of dropped traces; nil in a segment without them.
     var dropped: Section?
     /// Earliest and latest start of their periods; 0 where there are none.
     var droppedFirst: UInt64 = 0
@@ -94,8 +94,10 @@ extension SegmentFooter {
 
     /// - Parameters:
     ///   - footerOffset: where the footer starts in the file; everything it names must lie before, back to back.
-    ///   - version: of the file.
-    init(decoding bytes: [UInt8], path: String, footerOffset: UInt64, version: UInt32) throws(SegmentError) {
+    ///   - contents: of the file, by its version.
+    init(
+        decoding bytes: [UInt8], path: String, footerOffset: UInt64, contents: SegmentFormat.Contents
+    ) throws(SegmentError) {
         var reader = SegmentByteReader(bytes[...], path: path, baseOffset: footerOffset)
         rowCount = Int(try reader.varint32())
         traceCount = Int(try reader.varint32())
@@ -124,7 +126,7 @@ extension SegmentFooter {
         }
         strings = try Self.section(&reader)
         summaries = try Self.section(&reader)
-        if version >= SegmentFormat.versionWithDropped {
+        if contents.dropped {
             dropped = try Self.section(&reader)
             droppedFirst = try reader.fixed(UInt64.self)
             droppedLast = try reader.fixed(UInt64.self)

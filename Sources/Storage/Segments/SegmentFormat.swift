@@ -5,10 +5,28 @@ enum SegmentFormat {
     static let magic: [UInt8] = Array("TAILSEG\n".utf8)
     /// The last 8 bytes of every segment: a file without them was cut short.
     static let endMagic: [UInt8] = Array("\nGESLIAT".utf8)
-    /// Of a segment without counts of dropped traces. Written as long as it is enough, so that older readers go on.
-    static let version: UInt32 = 1
-    /// Of a segment with them: one more section, before the footer.
-    static let versionWithDropped: UInt32 = 2
+    /// What a segment's version says: the lowest one has neither. Written as low as is enough, so that older readers go on.
+    struct Contents: Equatable {
+        /// Counts of dropped traces: one more section, before the footer. Versions 2 and 4.
+        var dropped = false
+        /// Outlines: one more column of the summaries. Versions 3 and 4.
+        var outlines = false
+
+        static let lowestVersion: UInt32 = 1
+        static let highestVersion: UInt32 = 4
+
+        var version: UInt32 { Self.lowestVersion + (dropped ? 1 : 0) + (outlines ? 2 : 0) }
+
+        init() {}
+
+        /// Nil for a version that this program does not know.
+        init?(version: UInt32) {
+            guard (Self.lowestVersion...Self.highestVersion).contains(version) else { return nil }
+            let bits = version - Self.lowestVersion
+            dropped = bits & 1 != 0
+            outlines = bits & 2 != 0
+        }
+    }
     /// Magic, version, four reserved zero bytes.
     static let headerSize = 16
     /// Length of the footer (4), its checksum (8), end magic (8).

@@ -13,6 +13,7 @@ public struct SegmentReader: Sendable {
     public let byteCount: UInt64
     private let fileSystem: any FileSystem
     private let footer: SegmentFooter
+    private let contents: SegmentFormat.Contents
 
     /// Where one stored trace (or the late spans of one) lies.
     public struct Row: Sendable, Equatable {
@@ -46,7 +47,7 @@ public struct SegmentReader: Sendable {
         guard byteCount >= headerSize + tailSize else {
             throw SegmentError(.notASegment, path: path, "is too short for a segment")
         }
-        let version = try Self.checkHeader(try Self.read(path, 0, headerSize, fileSystem), path)
+        contents = try Self.checkHeader(try Self.read(path, 0, headerSize, fileSystem), path)
 
         let tailOffset = byteCount - tailSize
         let tail = try Self.read(path, tailOffset, tailSize, fileSystem)
@@ -65,24 +66,22 @@ public struct SegmentReader: Sendable {
             throw SegmentError(.checksumMismatch, path: path, offset: footerOffset, "footer is damaged")
         }
         footer = try SegmentFooter(
-            decoding: footerBytes, path: path, footerOffset: footerOffset, version: version)
+            decoding: footerBytes, path: path, footerOffset: footerOffset, contents: contents)
     }
 
-    private static func checkHeader(_ header: [UInt8], _ path: String) throws(SegmentError) -> UInt32 {
+    private static func checkHeader(_ header: [UInt8], _ path: String) throws(SegmentError) -> SegmentFormat.Contents {
         guard header.prefix(8) == SegmentFormat.magic[...] else {
             throw SegmentError(.notASegment, path: path, "does not start as a segment does")
         }
         var reader = SegmentByteReader(header[8...], path: path, baseOffset: 8)
         let version = try reader.fixed(UInt32.self)
-        guard (SegmentFormat.version...SegmentFormat.versionWithDropped).contains(version),
-            try reader.fixed(UInt32.self) == 0
-        else {
+        guard let contents = SegmentFormat.Contents(version: version), try reader.fixed(UInt32.self) == 0 else {
             throw SegmentError(
                 .unsupportedVersion, path: path, offset: 8,
-                "has format version \(version); this program reads version \(SegmentFormat.version) to "
-                    + "\(SegmentFormat.versionWithDropped)")
+                "has format version \(version); this program reads version "
+                    + "\(SegmentFormat.Contents.lowestVersion) to \(SegmentFormat.Contents.highestVersion)")
         }
-        return version
+        return contents
     }
 
     // MARK: What the footer knows
@@ -220,7 +219,7 @@ public struct SegmentReader: Sendable {
 
         var summaries = try SegmentSummaries(
             decoding: try section(footer.summaries, "summary section"), strings: strings, rowCount: footer.rowCount,
-            path: path, offset: footer.summaries.offset)
+            hasOutlines: contents.outlines, path: path, offset: footer.summaries.offset)
         for page in footer.pages.indices {
             for row in try rows(inPage: page) {
                 summaries.traceIDs.append(row.traceID)

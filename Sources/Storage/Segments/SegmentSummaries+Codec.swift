@@ -4,7 +4,7 @@ import TraceModel
 extension SegmentSummaries {
     /// Reads the columns of a decompressed summary section; ids, partitions and flags come from the trace table.
     init(
-        decoding section: [UInt8], strings: [String], rowCount: Int, path: String, offset: UInt64
+        decoding section: [UInt8], strings: [String], rowCount: Int, hasOutlines: Bool, path: String, offset: UInt64
     ) throws(SegmentError) {
         self.strings = strings
         var reader = SegmentByteReader(section[...], path: path, baseOffset: offset)
@@ -53,6 +53,9 @@ extension SegmentSummaries {
             }
             attributeStarts.append(UInt32(truncatingIfNeeded: attributes.count))
         }
+        if hasOutlines {
+            for _ in rows { leftOutSpanCounts.append(try reader.varint32()) }
+        }
         guard reader.isAtEnd else { throw reader.malformed("summary section is longer than its contents") }
     }
 
@@ -63,7 +66,7 @@ extension SegmentSummaries {
     }
 
     /// The columns of these traces, in their order, and the strings they use.
-    static func encode(_ traces: [KeptTrace]) -> (section: [UInt8], strings: [UInt8]) {
+    static func encode(_ traces: [KeptTrace], withOutlines: Bool) -> (section: [UInt8], strings: [UInt8]) {
         var dictionary = StringDictionary()
         var writer = SegmentByteWriter()
         writer.varint(traces.count)
@@ -102,6 +105,9 @@ extension SegmentSummaries {
                 writer.varint(dictionary.position(of: attribute.key))
                 writer.varint(dictionary.position(of: attribute.value))
             }
+        }
+        if withOutlines {
+            for trace in traces { writer.varint(UInt64(UInt32(clamping: trace.summary.leftOutSpanCount))) }
         }
         var strings = SegmentByteWriter()
         strings.varint(dictionary.strings.count)

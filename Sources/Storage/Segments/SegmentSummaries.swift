@@ -17,6 +17,8 @@ public struct SegmentSummaries: Sendable {
     public internal(set) var spanCounts: [UInt32] = []
     public internal(set) var errorCounts: [UInt32] = []
     public internal(set) var byteCounts: [UInt64] = []
+    /// Spans left out where only a trace's outline is kept; empty in a segment without outlines.
+    public internal(set) var leftOutSpanCounts: [UInt32] = []
     public internal(set) var rootServices: [UInt32] = []
     public internal(set) var rootNames: [UInt32] = []
     /// Bit 0 late, bit 1 error, bit 2 has a root.
@@ -81,7 +83,11 @@ public struct SegmentSummaries: Sendable {
             traceID: traceIDs[row], startTime: startTimes[row], endTime: endTimes[row],
             spanCount: Int(spanCounts[row]), errorCount: Int(errorCounts[row]),
             byteCount: Int(clamping: byteCounts[row]), rootService: string(rootServices[row]),
-            rootName: string(rootNames[row]), hasRoot: hasRoot(row))
+            rootName: string(rootNames[row]), hasRoot: hasRoot(row), leftOutSpanCount: leftOutSpanCount(row))
+    }
+
+    public func leftOutSpanCount(_ row: Int) -> Int {
+        leftOutSpanCounts.isEmpty ? 0 : Int(leftOutSpanCounts[row])
     }
 
     /// The decision that kept the row's trace.

@@ -42,13 +42,16 @@ public struct SegmentWriter: Sendable {
         let sorted = order.map { traces[$0] }
         var file = SegmentByteWriter()
         file.append(SegmentFormat.magic)
-        file.fixed(dropped == nil ? SegmentFormat.version : SegmentFormat.versionWithDropped)
+        var contents = SegmentFormat.Contents()
+        contents.dropped = dropped != nil
+        contents.outlines = traces.contains { $0.summary.leftOutSpanCount > 0 }
+        file.fixed(contents.version)
         file.fixed(UInt32(0))
 
         var footer = SegmentFooter()
         let places = try appendBlocks(to: &file, &footer, path)
         try appendTable(sorted, order.map { places[$0] }, to: &file, &footer, path)
-        let columns = SegmentSummaries.encode(sorted)
+        let columns = SegmentSummaries.encode(sorted, withOutlines: contents.outlines)
         footer.strings = try appendSection(columns.strings, to: &file, path)
         footer.summaries = try appendSection(columns.section, to: &file, path)
         if let dropped {

@@ -73,6 +73,11 @@ extension WorkerMetrics {
         {
             $0.lateCost
         }
+        family(
+            "tailrace_budget_left_out_total", "What outlines of traces with an error left out, in the budget's unit."
+        ) {
+            $0.leftOutCost
+        }
     }
 
     private func tiers(_ totals: [Total], _ text: inout MetricsText) {
@@ -101,6 +106,10 @@ extension WorkerMetrics {
             text.header(name, "counter", help)
             for total in totals { text.sample(name, total.labels, value(total.figures)) }
         }
+        family(
+            "tailrace_budget_outline_traces_total",
+            "Traces with an error of which only the error spans and their ancestors were kept."
+        ) { $0.outlines }
         let oversize = "tailrace_budget_oversize_traces_total"
         text.header(oversize, "counter", "Traces too large for their tier's budget, decided each by itself.")
         for total in totals {

@@ -88,6 +88,7 @@ struct SearchCommand: AsyncParsableCommand {
             writer.member("start_unix_nano", String(row.startTime))
             writer.member("duration_nano", row.duration)
             writer.member("spans", row.spanCount)
+            writer.member("left_out_spans", row.leftOutSpanCount)
             writer.member("errors", row.errorCount)
             writer.key("services")
             writer.array { writer in for service in row.services { writer.string(service) } }
@@ -131,6 +132,7 @@ struct SearchCommand: AsyncParsableCommand {
             var startTimeUnixNano: String
             var durationNanos: String
             var spanCount: Int
+            var leftOutSpanCount: Int?
             var errorCount: Int
             var services: [String]
             var policy: String
@@ -142,7 +144,8 @@ struct SearchCommand: AsyncParsableCommand {
                 return TraceSummaryRow(
                     remote: id, rootService: rootServiceName, rootName: rootTraceName, hasRoot: hasRoot,
                     startTime: UInt64(startTimeUnixNano) ?? 0, duration: UInt64(durationNanos) ?? 0,
-                    spanCount: spanCount, errorCount: errorCount, services: services, policy: policy,
+                    spanCount: spanCount, leftOutSpanCount: leftOutSpanCount ?? 0, errorCount: errorCount,
+                    services: services, policy: policy,
                     probability: probability, reason: reason)
             }
         }

@@ -22,7 +22,7 @@ struct TrafficSummary {
             self[keyPath: traffic].add(
                 service: trace.rootService, operation: trace.rootName,
                 probability: decision.isKept ? decision.probability : nil, isError: trace.errorCount > 0,
-                duration: trace.duration, spanCount: trace.spanCount)
+                duration: trace.duration, spanCount: trace.totalSpanCount)
         }
         if !decision.isKept, decision.probability <= 0 { neverKept += 1 }
     }

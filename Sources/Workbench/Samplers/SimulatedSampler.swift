@@ -4,6 +4,8 @@ import Sampling
 package struct SimulatedDecision: Sendable {
     package var isKept: Bool
     package var probability: Double
+    /// Only the spans with an error and those above them.
+    package var isOutline = false
 }
 
 /// A sampler under comparison.
@@ -29,7 +31,7 @@ package struct SimulatedBudget: SimulatedSampler {
 
     package mutating func decide(_ batch: [SimulatedTrace], from start: Int64, to end: Int64) -> [SimulatedDecision] {
         sampler.decide(batch.map(\.trace), at: end).map {
-            SimulatedDecision(isKept: $0.isKept, probability: $0.probability)
+            SimulatedDecision(isKept: $0.isKept, probability: $0.probability, isOutline: $0.isOutline)
         }
     }
 }

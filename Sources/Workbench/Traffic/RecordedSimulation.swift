@@ -95,7 +95,7 @@ package struct RecordedSimulation: SimulatedTraffic {
         let operation = hash("\(service)\u{0}\(span.name)")
         var trace = traces[span.traceID] ?? Gathered(traceID: span.traceID)
         trace.last = clock
-        trace.bytes += 400
+        trace.bytes += bytesPerSpan
         trace.start = min(trace.start, span.startTime)
         trace.end = max(trace.end, span.endTime)
         trace.spans.append((span.spanID, span.parentSpanID, operation, span.status.code == .error))
@@ -111,12 +111,22 @@ package struct RecordedSimulation: SimulatedTraffic {
             trace.spans.map { span in
                 mix(byID[span.parent] ?? 0, span.operation) &+ (span.isError ? 1 : 0)
             })
-        return BudgetTrace(
+        var facts = BudgetTrace(
             traceID: trace.traceID, spanCount: UInt32(clamping: trace.spans.count), byteCount: trace.bytes,
             key: trace.root?.operation ?? 0, shape: edges.sorted().reduce(UInt64(edges.count)) { mix($0, $1) },
             hasError: trace.spans.contains(where: \.isError),
             duration: trace.end > trace.start ? trace.end - trace.start : 0)
+        guard facts.hasError else { return facts }
+        var outline = TraceOutline()
+        for span in trace.spans { outline.add(span.id, parent: span.parent, isError: span.isError) }
+        outline.find()
+        facts.outlineSpanCount = UInt32(clamping: outline.isIn.count(where: \.self))
+        facts.outlineByteCount = UInt64(facts.outlineSpanCount) * Self.bytesPerSpan
+        return facts
     }
+
+    /// Taken for all spans: a recording does not say what they took on the wire.
+    private static let bytesPerSpan: UInt64 = 400
 
     private static func hash(_ text: String) -> UInt64 {
         text.utf8.reduce(FNV1a.offsetBasis) { FNV1a.add($1, to: $0) }

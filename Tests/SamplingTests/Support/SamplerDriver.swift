@@ -23,6 +23,7 @@ final class SamplerDriver: SamplerOutput {
     private(set) var droppedTraces: [DroppedTrace] = []
     private(set) var decisions: [DecisionRecord] = []
     private(set) var droppedSpans = 0
+    private(set) var leftOutSpans = 0
     private(set) var lateDroppedSpans = 0
     private(set) var duplicates = 0
     /// Refs in custody.
@@ -81,6 +82,8 @@ final class SamplerDriver: SamplerOutput {
     }
 
     func dropped(spans: Int) { droppedSpans += spans }
+
+    func leftOut(spans: Int) { leftOutSpans += spans }
 
     func dropped(_ trace: DroppedTrace) { droppedTraces.append(trace) }
 

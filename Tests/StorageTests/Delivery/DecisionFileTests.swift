@@ -167,6 +167,10 @@ struct DecisionFileTests {
                 if isOdd { detail.threshold = random.next() }
             }
             block.records[index].detail = detail
+            if kind == 5 {
+                block.records[index].isOutline = block.records[index].isKept
+                block.records[index].wholeProbability = block.records[index].probability / 3
+            }
             for name in DecisionName.all(in: block.records[index]) where name.value % 3 != 1 {
                 block.names[name] = "\(name.kind) ü \(name.value)"
             }
@@ -194,6 +198,11 @@ struct DecisionFileTests {
             DecisionFile.encode(group)[(DecisionFile.groupHeaderSize + Self.filterLength(group))...], withDetails: false
         )
         #expect(remembered.allSatisfy { block in block.records.allSatisfy { $0.detail.kind == .none } })
+        // But what becomes of late spans.
+        let records = group.blocks.flatMap(\.records)
+        #expect(remembered.flatMap(\.records).map(\.isOutline) == records.map(\.isOutline))
+        #expect(remembered.flatMap(\.records).map(\.wholeProbability) == records.map(\.wholeProbability))
+        if count > 100 { #expect(records.contains { $0.isOutline }) }
     }
 
     private static func filterLength(_ group: DecisionGroup) -> Int {
@@ -218,13 +227,13 @@ struct DecisionFileTests {
         }
     }
 
-    @Test("a file of version 2 is still read")
-    func filesOfVersion2AreRead() throws {
+    @Test("files of versions 2 and 3 are still read", arguments: [2, 3] as [UInt8])
+    func earlierFilesAreRead(version: UInt8) throws {
         let groups = [DecisionGroup(sequence: 8, blocks: [Self.block(40, seed: 27)])]
         var bytes = try Self.file(groups)
-        // Without details a group is what version 2 wrote.
-        #expect(bytes[8] == 3)
-        bytes[8] = 2
+        // Without details and outlines a group is what they wrote.
+        #expect(bytes[8] == 4)
+        bytes[8] = version
         #expect(try Self.read(bytes) == groups)
     }
 
@@ -244,7 +253,7 @@ struct DecisionFileTests {
     @Test("a file of a newer version is refused with the reason")
     func newerVersionsAreRefused() throws {
         var bytes = try Self.file([])
-        bytes[8] = 4
+        bytes[8] = 5
         let error = #expect(throws: StoreError.self) { try Self.read(bytes) }
         #expect(error?.description.contains("newer Tailrace") == true)
     }

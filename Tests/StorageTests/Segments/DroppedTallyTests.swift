@@ -54,6 +54,29 @@ struct DroppedTallyTests {
         #expect(abs(slowest / 5_000_000 - 1) < 0.032)
     }
 
+    @Test("what outlines left out is stored, with and without counts of dropped traces", arguments: [false, true])
+    func outlines(countsDropped: Bool) throws {
+        let files = MemoryFileSystem()
+        let sink = SegmentSink(
+            layout: StoreLayout(root: "/s"), incarnation: "w", thread: 0, fileSystem: files,
+            countsDropped: countsDropped)
+        if countsDropped { try sink.write(dropped(1)) }
+        var outline = keptTrace(9, service: "cart")
+        outline.summary.leftOutSpanCount = 69
+        sink.write(outline)
+        sink.write(keptTrace(10, service: "cart"))
+        let reference = try #require(try sink.seal()?.perform().first)
+        #expect(files["/s/" + reference.path]?[8] == (countsDropped ? 4 : 3))
+        let reader = try reader(files, reference)
+        try reader.verify()
+        #expect(reader.countsDropped == countsDropped)
+        let summaries = try reader.summaries()
+        let counts = summaries.traceIDs.indices.map { summaries.summary(of: $0).leftOutSpanCount }
+        #expect(counts.sorted() == [0, 69])
+        #expect(summaries.summary(of: counts.firstIndex(of: 69) ?? 0).totalSpanCount == 72)
+        if countsDropped { #expect(try reader.droppedTallies().map(\.traceCount) == [1]) }
+    }
+
     @Test("a flush of which everything was dropped is stored, and the flush after it when there is nothing is not")
     func onlyDropped() throws {
         let files = MemoryFileSystem()

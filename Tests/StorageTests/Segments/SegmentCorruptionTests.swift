@@ -79,7 +79,7 @@ struct SegmentCorruptionTests {
 
     /// The same for summaries: valid checksums everywhere, nonsense inside.
     @Test(arguments: 0..<4) func nonsenseInSummariesNeverTraps(seed: Int) throws {
-        let (section, stringBytes) = SegmentSummaries.encode(traces)
+        let (section, stringBytes) = SegmentSummaries.encode(traces, withOutlines: true)
         _ = stringBytes
         var random = SeededRandom(seed: UInt64(seed) + 200)
         let strings = (0..<50).map(String.init)
@@ -88,7 +88,8 @@ struct SegmentCorruptionTests {
             for _ in 0..<Int.random(in: 1...4, using: &random) {
                 bad[Int.random(in: 0..<bad.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
             }
-            _ = try? SegmentSummaries(decoding: bad, strings: strings, rowCount: traces.count, path: "a", offset: 0)
+            _ = try? SegmentSummaries(
+                decoding: bad, strings: strings, rowCount: traces.count, hasOutlines: true, path: "a", offset: 0)
         }
     }
 
@@ -103,7 +104,7 @@ struct SegmentCorruptionTests {
 
     @Test func aNewerFormatIsNamedAsSuch() throws {
         var newer = try bytes()
-        newer[8] = 3
+        newer[8] = 5
         #expect(readEverything(newer)?.code == .unsupportedVersion)
     }
 
