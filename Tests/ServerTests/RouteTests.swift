@@ -135,7 +135,7 @@ struct RouteTests {
         let expected =
             #"{"traces":[{"traceID":"0000000000000abc0000000000000001","rootServiceName":"checkout","rootTraceName":"GET /","#
             + #""hasRoot":true,"startTimeUnixNano":"1700000000000000000","durationNanos":"80000000","durationMs":80.0,"#
-            + #""spanCount":1,"errorCount":1,"services":["checkout"],"policy":"errors","probability":0.25,"#
+            + #""spanCount":1,"leftOutSpanCount":0,"errorCount":1,"services":["checkout"],"policy":"errors","probability":0.25,"#
             + #""reason":"says \"why\""}],"nextCursor":null}"#
         #expect(answer.text == expected)
     }

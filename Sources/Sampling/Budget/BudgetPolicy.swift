@@ -16,7 +16,6 @@ public final class BudgetPolicy: StatefulPolicy, BatchPolicy {
     private var open: [BudgetTrace] = []
     private let usesOutlines: Bool
     private var outline = TraceOutline()
-    private var outlineBytes: [UInt64] = []
 
     /// - Parameter ruleConditions: per rule of the settings the policy that says whether a trace meets it.
     init(
@@ -93,10 +92,12 @@ public final class BudgetPolicy: StatefulPolicy, BatchPolicy {
                 duration = fields.endTime > fields.startTime ? fields.endTime - fields.startTime : 0
             }
         }
+        let isOutlined = hasError && usesOutlines
+        if usesShapes || isOutlined { operations.read(trace.spans) }
         var noted = BudgetTrace(
             traceID: trace.traceID, spanCount: trace.spanCount, byteCount: trace.byteCount, key: key,
-            shape: usesShapes ? operations.shape(trace.spans) ?? 0 : 0, hasError: hasError, duration: duration)
-        if hasError, usesOutlines { addOutline(of: trace.spans, to: &noted) }
+            shape: usesShapes ? operations.shape() ?? 0 : 0, hasError: hasError, duration: duration)
+        if isOutlined { addOutline(to: &noted) }
         noted.randomness = trace.upstream.randomness(of: trace.traceID)
         noted.upstreamThreshold = trace.upstream.threshold ?? 0
         for (index, node) in subpolicies.enumerated().prefix(64) {
@@ -106,19 +107,14 @@ public final class BudgetPolicy: StatefulPolicy, BatchPolicy {
         return .pass(probability: 0)
     }
 
-    private func addOutline(of spans: any TraceSpans, to noted: inout BudgetTrace) {
+    /// Of the trace that `operations` has read.
+    private func addOutline(to noted: inout BudgetTrace) {
         outline.removeAll()
-        outlineBytes.removeAll(keepingCapacity: true)
-        spans.visit { span in
-            let fields = SpanFields(span.span)
-            outline.add(fields.spanID, parent: fields.parentSpanID, isError: fields.status == StatusCode.error.rawValue)
-            outlineBytes.append(UInt64(span.span.count))
-            return true
-        }
+        for call in operations.calls { outline.add(call.id, parent: call.parent, isError: call.isError) }
         outline.find()
-        for (isIn, bytes) in zip(outline.isIn, outlineBytes) where isIn {
+        for (isIn, call) in zip(outline.isIn, operations.calls) where isIn {
             noted.outlineSpanCount &+= 1
-            noted.outlineByteCount &+= bytes
+            noted.outlineByteCount &+= UInt64(call.byteCount)
         }
     }
 

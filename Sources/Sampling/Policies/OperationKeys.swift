@@ -29,26 +29,79 @@ final class OperationKeys {
         Self.hash(name, seed: service(resource))
     }
 
+    /// A span as the shape of its trace is made of it.
+    struct Call {
+        var id: SpanID
+        var parent: SpanID
+        var operation: UInt64
+        var isError: Bool
+        /// Of the message as received.
+        var byteCount: Int
+    }
+
+    /// The spans of the trace that was read last, in their order.
+    private(set) var calls: [Call] = []
+    // Reused from trace to trace: most of the time went into tables of a few entries.
+    private var edges: [UInt64] = []
+    private var positions: [SpanID: Int] = [:]
+
+    /// Up to so many spans their parents are looked for one by one.
+    private static let smallTrace = 32
+
+    /// Fills `calls`, in one pass over the spans.
+    func read(_ spans: any TraceSpans) {
+        calls.removeAll(keepingCapacity: true)
+        // Spans come by resource: the one before is mostly the same.
+        var unit: UInt32?
+        var service: UInt64 = 0
+        spans.visit { span in
+            if span.unit != unit {
+                unit = span.unit
+                service = self.service(span.resource)
+            }
+            let fields = SpanFields(span.span)
+            calls.append(
+                Call(
+                    id: fields.spanID, parent: fields.parentSpanID,
+                    operation: Self.hash(fields.name, seed: service),
+                    isError: fields.status == StatusCode.error.rawValue, byteCount: span.span.count))
+            return true
+        }
+    }
+
     /// The shape of a trace: the set of its edges from one service and operation to another, however often each occurs, and
     /// whether the called one failed. Nil where the trace has no spans.
     func shape(_ spans: any TraceSpans) -> UInt64? {
-        var operations: [SpanID: UInt64] = [:]
-        var calls: [(parent: SpanID, operation: UInt64, isError: Bool)] = []
-        spans.visit { span in
-            let fields = SpanFields(span.span)
-            let operation = operation(fields.name, span.resource)
-            operations[fields.spanID] = operation
-            calls.append((fields.parentSpanID, operation, fields.status == StatusCode.error.rawValue))
-            return true
-        }
+        read(spans)
+        return shape()
+    }
+
+    /// The same of the trace that was read last.
+    func shape() -> UInt64? {
         if calls.isEmpty { return nil }
-        var edges: Set<UInt64> = []
+        edges.removeAll(keepingCapacity: true)
+        if calls.count > Self.smallTrace {
+            positions.removeAll(keepingCapacity: calls.count < 100_000)
+            for (position, call) in calls.enumerated() { positions[call.id] = position }
+        }
         for call in calls {
-            let caller = operations[call.parent] ?? 0
-            edges.insert(Self.mix(caller, call.operation &+ (call.isError ? 1 : 0)))
+            let caller = caller(of: call).map { calls[$0].operation } ?? 0
+            edges.append(Self.mix(caller, call.operation &+ (call.isError ? 1 : 0)))
         }
         // Sorted, so that the order of arrival makes no difference.
-        return edges.sorted().reduce(UInt64(edges.count)) { Self.mix($0, $1) }
+        edges.sort()
+        var count = 0
+        for edge in edges where count == 0 || edges[count &- 1] != edge {
+            edges[count] = edge
+            count &+= 1
+        }
+        return edges[..<count].reduce(UInt64(count)) { Self.mix($0, $1) }
+    }
+
+    /// The last span with the id of its parent.
+    private func caller(of call: Call) -> Int? {
+        if call.parent.isZero { return nil }
+        return calls.count > Self.smallTrace ? positions[call.parent] : calls.lastIndex { $0.id == call.parent }
     }
 
     private static func mix(_ left: UInt64, _ right: UInt64) -> UInt64 {

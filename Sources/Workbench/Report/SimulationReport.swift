@@ -30,10 +30,17 @@ package struct SimulationReport {
                 steps.isEmpty ? "-" : worst.map { "\($0) s" } ?? "never",
                 Numbers.percent(outcome.keyCoverage), Numbers.percent(outcome.shapeCoverage),
                 outcome.rareOffered.isEmpty ? "-" : Numbers.percent(outcome.rareCoverage),
-                Numbers.percent(outcome.errorRecall),
+                Self.errors(outcome),
                 Numbers.percent(outcome.countBias(traces: simulation.traceCount), digits: 2),
             ]
         }
+    }
+
+    /// With the part of which only the outline is kept.
+    private static func errors(_ outcome: Simulation.Outcome) -> String {
+        let kept = Numbers.percent(outcome.errorRecall)
+        guard outcome.outlinesKept > 0, outcome.errorsOffered > 0 else { return kept }
+        return kept + " (\(Numbers.percent(Double(outcome.outlinesKept) / Double(outcome.errorsOffered))) in outline)"
     }
 
     /// A Markdown table.
