@@ -45,18 +45,37 @@ public struct TrafficEstimator: Sendable {
     }
 
     /// All traces. Never below the number that was seen.
-    public var count: Estimate { traces.estimate(atLeast: Double(sampleCount)) }
+    public var count: Estimate { traces.estimate() }
 
     /// Traces with an error.
     public var errorCount: Estimate {
-        var estimate = errors.estimate(atLeast: Double(sampleErrorCount))
-        // That none was seen does not mean that there is none.
-        if sampleErrorCount == 0, sampleCount > 0 { estimate.upper = max(estimate.upper, unseenShare * count.upper) }
-        return estimate
+        areErrorsKeptOnPurpose ? .exact(errors.value) : part(errors, of: sampleErrorCount)
     }
 
     /// Kept traces that stand for others too.
-    public var sampledCount: Int { observations.count { $0.weight > 1 } }
+    public var sampledCount: Int { Int(traces.sampledCount) }
+
+    /// Traces of one kind, for which `part` stands.
+    private func part(_ part: WeightedSum, of sampleCount: Int) -> Estimate {
+        var estimate = part.estimate(in: traces)
+        // All that is not of the kind was seen at least.
+        let others = Double(self.sampleCount - sampleCount)
+        estimate.upper = max(estimate.value, min(estimate.upper, count.upper - others))
+        return estimate
+    }
+
+    /// Whether errors seem to be kept because they are errors, so that none was dropped: those seen were all sure to be kept, and
+    /// if that had nothing to do with the error, it were unlikely (5 %) that none of them is among the sampled traces (Fisher's
+    /// exact test).
+    private var areErrorsKeptOnPurpose: Bool {
+        guard errors.sampledCount == 0, sampleErrorCount > 0 else { return false }
+        let certain = Double(sampleCount) - traces.sampledCount
+        var chance = 1.0
+        for index in 0..<sampleErrorCount where chance >= 0.05 {
+            chance *= (certain - Double(index)) / (Double(sampleCount) - Double(index))
+        }
+        return chance < 0.05
+    }
 
     /// Of all traces the largest share that may well be of a kind of which no sampled trace is: at 95 % confidence, by the
     /// chance of seeing none among so many (Clopper and Pearson 1934, "rule of three"), with the size that unequal weights
@@ -73,23 +92,37 @@ public struct TrafficEstimator: Sendable {
     }
 
     /// Spans of all traces.
-    public var spanCount: Estimate { spans.estimate(atLeast: 0) }
+    public var spanCount: Estimate { spans.estimate() }
 
     /// Share of the traces that have an error, 0…1; nil without traces.
+    ///
+    /// Traces with and without an error are sampled independently. The interval of the ratio of their numbers comes from the
+    /// intervals of both ("method of variance estimates recovery": Donner and Zou, Statistical Methods in Medical Research 21,
+    /// 2012), that of the share from the ratio's.
     public var errorRate: Estimate? {
         guard traces.value > 0 else { return nil }
         let rate = errors.value / traces.value
-        // Σ w (w - 1) (e - rate)² with e = 1 for errors and 0 for others.
-        let others = max(0, traces.variance - errors.variance)
-        let variance = errors.variance * (1 - rate) * (1 - rate) + others * rate * rate
-        if sampleErrorCount == 0 { return Estimate(value: 0, lower: 0, upper: unseenShare) }
-        if sampleErrorCount == sampleCount { return Estimate(value: 1, lower: 1 - unseenShare, upper: 1) }
-        guard variance > 0, rate > 0, rate < 1 else { return .exact(rate) }
-        // On the scale of the odds' logarithm the interval stays within 0 and 1.
-        let odds = log(rate / (1 - rate))
-        let half = traces.standardErrors * variance.squareRoot() / traces.value / (rate * (1 - rate))
-        return Estimate(
-            value: rate, lower: 1 / (1 + exp(-(odds - half))), upper: 1 / (1 + exp(-(odds + half))))
+        guard traces.sampledCount > 0 else { return .exact(rate) }
+        let odds = Self.ratio(errorCount, part(traces.without(errors), of: sampleCount - sampleErrorCount))
+        func share(_ odds: Double) -> Double { odds.isFinite ? odds / (1 + odds) : 1 }
+        var estimate = Estimate(
+            value: rate, lower: min(rate, share(odds.lower)), upper: max(rate, share(odds.upper)))
+        if sampleErrorCount == 0 { estimate.upper = max(estimate.upper, unseenShare) }
+        if sampleErrorCount == sampleCount { estimate.lower = min(estimate.lower, 1 - unseenShare) }
+        return estimate
+    }
+
+    /// The 95 % interval of the ratio of two independent numbers, not both 0.
+    private static func ratio(_ above: Estimate, _ below: Estimate) -> (lower: Double, upper: Double) {
+        let product = above.value * below.value
+        func root(_ first: Double, _ second: Double) -> Double {
+            max(0, product * product - first * (2 * above.value - first) * second * (2 * below.value - second))
+                .squareRoot()
+        }
+        let upper = (product + root(above.upper, below.lower)) / (below.lower * (2 * below.value - below.lower))
+        let lowerRoot = product + root(above.lower, below.upper)
+        let lower = lowerRoot > 0 ? above.lower * (2 * above.value - above.lower) / lowerRoot : 0
+        return (lower.isFinite ? max(0, lower) : 0, upper.isFinite ? upper : .infinity)
     }
 
     /// The duration that this share of all traces does not exceed, nanoseconds; nil without traces.
@@ -115,18 +148,18 @@ public struct TrafficEstimator: Sendable {
             let index = cumulative.partitioning { $0 >= target }
             return Double(sorted[min(index, sorted.count - 1)].duration)
         }
-        let sampledCount = observations.count { $0.weight > 1 }
+        let effectiveCount = traces.effectiveCount
         return shares.map { share in
             let target = min(max(share, 0), 1) * sum
             let index = cumulative.partitioning { $0 >= target }
             let below = index < variances.count ? variances[index] : variance
             var spread = below * (1 - share) * (1 - share) + (variance - below) * share * share
-            // Too few sampled traces for one beyond the percentile: that none was seen says nothing.
-            if Double(sampledCount) * min(share, 1 - share) < 2 { spread = max(spread, variance * share * (1 - share)) }
+            // Too few sampled traces, or too few heavy ones, for one beyond the percentile: that none was seen says nothing.
+            if effectiveCount * min(share, 1 - share) < 2 { spread = max(spread, variance * share * (1 - share)) }
             let half = traces.standardErrors * spread.squareRoot() / sum
-            // Where the interval reaches beyond the slowest trace seen, there may be slower ones.
+            // Where the interval reaches beyond the fastest or the slowest trace seen, there may be others.
             return Estimate(
-                value: duration(at: share), lower: duration(at: share - half),
+                value: duration(at: share), lower: half > 0 && share - half <= 0 ? 0 : duration(at: share - half),
                 upper: half > 0 && share + half >= 1 ? .infinity : duration(at: share + half))
         }
     }
