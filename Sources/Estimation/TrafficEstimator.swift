@@ -24,8 +24,19 @@ public struct TrafficEstimator: Sendable {
     private var errors = WeightedSum()
     private var spans = WeightedSum()
     private var observations: [Observation] = []
+    /// Of all traffic, where this is a part of it.
+    private var wholeTraces: WeightedSum?
+    private var wholeSpans: WeightedSum?
 
     public init() {}
+
+    /// The same as a part of other traffic, from the sample of which it is known how heavy traces may be that were not seen here.
+    public func part(of whole: TrafficEstimator) -> TrafficEstimator {
+        var part = self
+        part.wholeTraces = whole.traces
+        part.wholeSpans = whole.spans
+        return part
+    }
 
     /// Counts a kept trace.
     ///
@@ -45,22 +56,36 @@ public struct TrafficEstimator: Sendable {
     }
 
     /// All traces. Never below the number that was seen.
-    public var count: Estimate { traces.estimate() }
+    public var count: Estimate { Self.rounded(unroundedCount) }
+
+    private var unroundedCount: Estimate {
+        traces.sampledCount > 0 ? traces.estimate(in: wholeTraces) : .exact(traces.value)
+    }
+
+    /// The number of traces that were not seen is a geometric one, which is an exponential one rounded down.
+    private static func rounded(_ estimate: Estimate) -> Estimate {
+        Estimate(value: estimate.value, lower: estimate.lower.rounded(.down), upper: estimate.upper)
+    }
+
 
     /// Traces with an error.
     public var errorCount: Estimate {
-        areErrorsKeptOnPurpose ? .exact(errors.value) : part(errors, of: sampleErrorCount)
+        Self.rounded(unroundedErrorCount)
+    }
+
+    private var unroundedErrorCount: Estimate {
+        areErrorsKeptOnPurpose ? .exact(errors.value) : part(errors, of: sampleErrorCount, in: traces)
     }
 
     /// Kept traces that stand for others too.
     public var sampledCount: Int { Int(traces.sampledCount) }
 
     /// Traces of one kind, for which `part` stands.
-    private func part(_ part: WeightedSum, of sampleCount: Int) -> Estimate {
-        var estimate = part.estimate(in: traces)
+    private func part(_ part: WeightedSum, of sampleCount: Int, in population: WeightedSum) -> Estimate {
+        var estimate = part.estimate(in: population)
         // All that is not of the kind was seen at least.
         let others = Double(self.sampleCount - sampleCount)
-        estimate.upper = max(estimate.value, min(estimate.upper, count.upper - others))
+        estimate.upper = max(estimate.value, min(estimate.upper, unroundedCount.upper - others))
         return estimate
     }
 
@@ -92,7 +117,7 @@ public struct TrafficEstimator: Sendable {
     }
 
     /// Spans of all traces.
-    public var spanCount: Estimate { spans.estimate() }
+    public var spanCount: Estimate { spans.sampledCount > 0 ? spans.estimate(in: wholeSpans) : .exact(spans.value) }
 
     /// Share of the traces that have an error, 0…1; nil without traces.
     ///
@@ -103,7 +128,9 @@ public struct TrafficEstimator: Sendable {
         guard traces.value > 0 else { return nil }
         let rate = errors.value / traces.value
         guard traces.sampledCount > 0 else { return .exact(rate) }
-        let odds = Self.ratio(errorCount, part(traces.without(errors), of: sampleCount - sampleErrorCount))
+        let others = part(
+            traces.without(errors), of: sampleCount - sampleErrorCount, in: wholeTraces ?? traces)
+        let odds = Self.ratio(unroundedErrorCount, others)
         func share(_ odds: Double) -> Double { odds.isFinite ? odds / (1 + odds) : 1 }
         var estimate = Estimate(
             value: rate, lower: min(rate, share(odds.lower)), upper: max(rate, share(odds.upper)))
@@ -148,14 +175,15 @@ public struct TrafficEstimator: Sendable {
             let index = cumulative.partitioning { $0 >= target }
             return Double(sorted[min(index, sorted.count - 1)].duration)
         }
-        let effectiveCount = traces.effectiveCount
         return shares.map { share in
             let target = min(max(share, 0), 1) * sum
             let index = cumulative.partitioning { $0 >= target }
+            // The trace at the percentile counts on either side: it may be heavier than all beyond it together.
             let below = index < variances.count ? variances[index] : variance
-            var spread = below * (1 - share) * (1 - share) + (variance - below) * share * share
-            // Too few sampled traces, or too few heavy ones, for one beyond the percentile: that none was seen says nothing.
-            if effectiveCount * min(share, 1 - share) < 2 { spread = max(spread, variance * share * (1 - share)) }
+            let above = variance - (index > 0 ? variances[index - 1] : 0)
+            var spread = below * (1 - share) * (1 - share) + above * share * share
+            // Too few sampled traces for one beyond the percentile: that none was seen says nothing.
+            if Double(sampledCount) * min(share, 1 - share) < 2 { spread = max(spread, variance * share * (1 - share)) }
             let half = traces.standardErrors * spread.squareRoot() / sum
             // Where the interval reaches beyond the fastest or the slowest trace seen, there may be others.
             return Estimate(

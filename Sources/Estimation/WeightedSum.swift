@@ -67,9 +67,7 @@ struct WeightedSum: Sendable {
         return variance * ratio * ratio
     }
 
-    /// The 95 % interval of a sum that counts something.
-    ///
-    /// Its lower end is rounded down: the geometric number is the exponential one rounded down.
+    /// The 95 % interval.
     ///
     /// - Parameter population: the sum that this one is a part of; nil for one that is the whole. One unseen trace more may be
     ///   an average one of the population, so that a part of which only light traces were seen allows for heavy ones, until
@@ -94,6 +92,6 @@ struct WeightedSum: Sendable {
         }
         let lower = seen + quantile(0.025, variance: variance, next: next.exact)
         let upper = seen + quantile(0.975, variance: cautious, next: next.cautious)
-        return Estimate(value: value, lower: min(value, max(seen, lower.rounded(.down))), upper: max(value, upper))
+        return Estimate(value: value, lower: min(value, lower), upper: max(value, upper))
     }
 }

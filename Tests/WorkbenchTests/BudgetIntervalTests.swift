@@ -20,6 +20,7 @@ struct BudgetIntervalTests {
         var below = [Int](repeating: 0, count: 4)
         var above = [Int](repeating: 0, count: 4)
 
+        var widths = [[Double]](repeating: [], count: 4)
         func share(_ index: Int) -> Double { 1 - Double(below[index] + above[index]) / Double(max(1, groups)) }
     }
 
@@ -29,7 +30,7 @@ struct BudgetIntervalTests {
 
     /// Of every size.
     private static func measure(
-        rate: Double, seeds: ClosedRange<UInt64>, group: @escaping (Int) -> Int
+        rate: Double, seeds: ClosedRange<UInt64>, pooled: Bool, group: @escaping (Int) -> Int
     ) -> [Coverage] {
         var coverage = [Coverage](repeating: Coverage(), count: sizes.count)
         for seed in seeds {
@@ -41,6 +42,7 @@ struct BudgetIntervalTests {
             var sampler = BudgetSampler(settings: BudgetSettings(rate: rate))
             var time = settings.startTime
             var groups: [Int: Group] = [:]
+            var whole = TrafficEstimator()
             while let batch = traffic.next() {
                 time += traffic.tick
                 for (item, decision) in zip(batch, sampler.decide(batch.map(\.trace), at: time)) where !item.isRare {
@@ -49,13 +51,16 @@ struct BudgetIntervalTests {
                     groups[group(item.operation), default: Group()].spans += Double(trace.spanCount)
                     if trace.hasError { groups[group(item.operation), default: Group()].errors += 1 }
                     guard decision.isKept else { continue }
+                    whole.add(
+                        probability: decision.probability, isError: trace.hasError, duration: trace.duration,
+                        spanCount: Int(trace.spanCount))
                     groups[group(item.operation), default: Group()].sample.add(
                         probability: decision.probability, isError: trace.hasError, duration: trace.duration,
                         spanCount: Int(trace.spanCount))
                 }
             }
             for group in groups.values {
-                let sample = group.sample
+                let sample = pooled ? group.sample.part(of: whole) : group.sample
                 guard let size = sizes.firstIndex(where: { $0.contains(sample.sampledCount) }),
                     let errorRate = sample.errorRate
                 else { continue }
@@ -63,6 +68,7 @@ struct BudgetIntervalTests {
                 let exact = [group.traces, group.errors, group.spans, group.errors / group.traces]
                 for (index, estimate) in [sample.count, sample.errorCount, sample.spanCount, errorRate].enumerated() {
                     if exact[index] < estimate.lower * (1 - 1e-9) { coverage[size].below[index] += 1 }
+                    coverage[size].widths[index].append((estimate.upper - estimate.lower) / max(1e-9, exact[index]))
                     if exact[index] > estimate.upper * (1 + 1e-9) { coverage[size].above[index] += 1 }
                 }
             }
@@ -77,16 +83,19 @@ struct BudgetIntervalTests {
         // A multiple of the seeds for a table that can be relied on to a tenth.
         let seeds: UInt64 = getenv("TAILRACE_INTERVAL_TABLE") == nil ? 12 : 100
         for (name, group) in [("operation", { $0 }), ("ten operations", { $0 % 5 })] as [(String, (Int) -> Int)] {
-            let coverage = Self.measure(rate: rate, seeds: 1...seeds, group: group)
+          for pooled in [false, true] {
+            print("pooled", pooled)
+            let coverage = Self.measure(rate: rate, seeds: 1...seeds, pooled: pooled, group: group)
             for (size, result) in zip(Self.sizes, coverage) where result.groups > 0 {
                 let shares = Self.names.indices.map { index in
                     "\(Self.names[index]) \((result.share(index) * 1000).rounded() / 10) % "
-                        + "(below \(result.below[index]), above \(result.above[index]))"
+                        + "(below \(result.below[index]), above \(result.above[index]))" + " w \((result.widths[index].sorted()[result.widths[index].count / 2] * 100).rounded() / 100)"
                 }
                 print(
                     "\(Int(rate)) spans/s, by \(name), \(size.lowerBound) to \(size.upperBound == Int.max ? "∞" : "\(size.upperBound - 1)")"
                         + " sampled, \(result.groups) groups: \(shares.joined(separator: ", "))")
             }
+          }
         }
     }
 }
