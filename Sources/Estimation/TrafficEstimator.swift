@@ -24,19 +24,22 @@ public struct TrafficEstimator: Sendable {
     private var errors = WeightedSum()
     private var spans = WeightedSum()
     private var observations: [Observation] = []
-    /// Of all traffic, where this is a part of it.
-    private var wholeTraces: WeightedSum?
-    private var wholeSpans: WeightedSum?
+    /// What this is a part of.
+    private var population: SampledPopulation?
 
     public init() {}
 
-    /// The same as a part of other traffic, from the sample of which it is known how heavy traces may be that were not seen here.
-    public func part(of whole: TrafficEstimator) -> TrafficEstimator {
+    /// The same as a part of other traffic, whose sample tells how heavy traces may be that were not seen here.
+    public func part(of population: SampledPopulation) -> TrafficEstimator {
         var part = self
-        part.wholeTraces = whole.traces
-        part.wholeSpans = whole.spans
+        part.population = population
         return part
     }
+
+    /// Adds this traffic to a population.
+    func join(_ population: inout SampledPopulation) { population.add(traces: traces, spans: spans) }
+
+    static func weight(_ probability: Double) -> Double { probability > 0 && probability < 1 ? 1 / probability : 1 }
 
     /// Counts a kept trace.
     ///
@@ -44,7 +47,7 @@ public struct TrafficEstimator: Sendable {
     ///   - probability: with which it was kept, in (0, 1]; anything else is taken as 1.
     ///   - duration: nanoseconds.
     public mutating func add(probability: Double, isError: Bool, duration: UInt64, spanCount: Int = 1) {
-        let weight = probability > 0 && probability < 1 ? 1 / probability : 1
+        let weight = Self.weight(probability)
         sampleCount += 1
         traces.add(1, weight: weight)
         spans.add(Double(spanCount), weight: weight)
@@ -59,7 +62,7 @@ public struct TrafficEstimator: Sendable {
     public var count: Estimate { Self.rounded(unroundedCount) }
 
     private var unroundedCount: Estimate {
-        traces.sampledCount > 0 ? traces.estimate(in: wholeTraces) : .exact(traces.value)
+        traces.sampledCount > 0 ? traces.estimate(in: population?.traces) : .exact(traces.value)
     }
 
     /// The number of traces that were not seen is a geometric one, which is an exponential one rounded down.
@@ -117,7 +120,7 @@ public struct TrafficEstimator: Sendable {
     }
 
     /// Spans of all traces.
-    public var spanCount: Estimate { spans.sampledCount > 0 ? spans.estimate(in: wholeSpans) : .exact(spans.value) }
+    public var spanCount: Estimate { spans.sampledCount > 0 ? spans.estimate(in: population?.spans) : .exact(spans.value) }
 
     /// Share of the traces that have an error, 0…1; nil without traces.
     ///
@@ -129,7 +132,7 @@ public struct TrafficEstimator: Sendable {
         let rate = errors.value / traces.value
         guard traces.sampledCount > 0 else { return .exact(rate) }
         let others = part(
-            traces.without(errors), of: sampleCount - sampleErrorCount, in: wholeTraces ?? traces)
+            traces.without(errors), of: sampleCount - sampleErrorCount, in: population?.traces ?? traces)
         let odds = Self.ratio(unroundedErrorCount, others)
         func share(_ odds: Double) -> Double { odds.isFinite ? odds / (1 + odds) : 1 }
         var estimate = Estimate(
@@ -178,10 +181,12 @@ public struct TrafficEstimator: Sendable {
         return shares.map { share in
             let target = min(max(share, 0), 1) * sum
             let index = cumulative.partitioning { $0 >= target }
-            // The trace at the percentile counts on either side: it may be heavier than all beyond it together.
-            let below = index < variances.count ? variances[index] : variance
-            let above = variance - (index > 0 ? variances[index - 1] : 0)
-            var spread = below * (1 - share) * (1 - share) + above * share * share
+            // The trace at the percentile is on either side in part: it may be heavier than all beyond it together.
+            let (before, after) = index < variances.count
+                ? (index > 0 ? variances[index - 1] : 0, variances[index]) : (variance, variance)
+            let part = index < sorted.count ? (cumulative[index] - target) / sorted[index].weight : 0
+            let below = after - (after - before) * min(max(part, 0), 1)
+            var spread = below * (1 - share) * (1 - share) + (variance - below) * share * share
             // Too few sampled traces for one beyond the percentile: that none was seen says nothing.
             if Double(sampledCount) * min(share, 1 - share) < 2 { spread = max(spread, variance * share * (1 - share)) }
             let half = traces.standardErrors * spread.squareRoot() / sum

@@ -31,6 +31,14 @@ struct WeightedSum: Sendable {
         sampledCount += 1
     }
 
+    mutating func add(_ other: WeightedSum) {
+        seen += other.seen
+        unseen += other.unseen
+        variance += other.variance
+        sampledCount += other.sampledCount
+        squares += other.squares
+    }
+
     /// What is left of this sum without a part of it.
     func without(_ part: WeightedSum) -> WeightedSum {
         var rest = self
@@ -76,7 +84,7 @@ struct WeightedSum: Sendable {
         let cautious = sampledCount > 0 ? cautiousVariance : 0
         var next = (exact: 0.0, cautious: 0.0)
         if unseen > 0 { next = (variance / unseen, cautious / unseen) }
-        if let population, population.sampledCount > 0 {
+        if let population, population.sampledCount > sampledCount {
             let mean = population.unseen / population.sampledCount
             let square = population.variance / population.sampledCount
             next = ((variance + square) / (unseen + mean), (cautious + square) / (unseen + mean))
