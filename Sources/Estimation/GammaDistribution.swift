@@ -75,7 +75,9 @@ struct GammaDistribution: Sendable, Equatable {
     /// The value below which a mixture of two distributions in equal parts has this probability.
     ///
     /// - Parameter probability: 0…1, both ends excluded.
-    static func quantile(_ probability: Double, ofMixture first: GammaDistribution, _ second: GammaDistribution) -> Double {
+    static func quantile(
+        _ probability: Double, ofMixture first: GammaDistribution, _ second: GammaDistribution
+    ) -> Double {
         func excess(_ value: Double) -> Double {
             0.5 * (first.cumulative(value) + second.cumulative(value)) - probability
         }
@@ -92,7 +94,7 @@ struct GammaDistribution: Sendable, Equatable {
             atHigh = excess(high)
         }
         // The method of false position as in Illinois (Dowell and Jarratt 1971), halving where it does not get on.
-        for step in 0..<100 where high - low > 1e-10 * high {
+        for step in 0..<100 where high - low > 1e-9 * high {
             let middle = step % 4 == 3 ? (low + high) / 2 : (low * atHigh - high * atLow) / (atHigh - atLow)
             let atMiddle = excess(middle)
             if atMiddle < 0 {

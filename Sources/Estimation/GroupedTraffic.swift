@@ -61,7 +61,8 @@ public struct GroupedTraffic: Sendable {
             return TrafficRow(
                 service: key.service, operation: key.operation,
                 estimate: TrafficEstimate(
-                    group.sample.part(of: population), droppedCount: group.count.traces &- UInt64(group.sample.sampleCount)),
+                    group.sample.part(of: population),
+                    droppedCount: group.count.traces &- UInt64(group.sample.sampleCount)),
                 exact: exact)
         }.sorted { left, right in
             let (leftCount, rightCount) = (left.exact?.traces ?? 0, right.exact?.traces ?? 0)

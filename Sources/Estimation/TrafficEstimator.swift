@@ -58,11 +58,34 @@ public struct TrafficEstimator: Sendable {
         observations.append(Observation(duration: duration, weight: weight))
     }
 
+    /// Kept traces that stand for others too.
+    public var sampledCount: Int { Int(traces.sampledCount) }
+
+    /// The estimated number of traces, without an interval.
+    public var countValue: Double { traces.value }
+
     /// All traces. Never below the number that was seen.
     public var count: Estimate { Self.rounded(unroundedCount) }
 
-    private var unroundedCount: Estimate {
-        traces.sampledCount > 0 ? traces.estimate(in: population?.traces) : .exact(traces.value)
+    /// Traces with an error.
+    public var errorCount: Estimate { Self.rounded(unroundedErrorCount(unroundedCount)) }
+
+    /// Spans of all traces.
+    public var spanCount: Estimate {
+        spans.sampledCount > 0 ? spans.estimate(in: population?.spans) : .exact(spans.value)
+    }
+
+    /// Share of the traces that have an error, 0…1; nil without traces.
+    public var errorRate: Estimate? {
+        let count = unroundedCount
+        return errorRate(count: count, errorCount: unroundedErrorCount(count))
+    }
+
+    /// The three that share their calculation.
+    var countsAndRate: (count: Estimate, errorCount: Estimate, errorRate: Estimate?) {
+        let count = unroundedCount
+        let errorCount = unroundedErrorCount(count)
+        return (Self.rounded(count), Self.rounded(errorCount), errorRate(count: count, errorCount: errorCount))
     }
 
     /// The number of traces that were not seen is a geometric one, which is an exponential one rounded down.
@@ -70,25 +93,22 @@ public struct TrafficEstimator: Sendable {
         Estimate(value: estimate.value, lower: estimate.lower.rounded(.down), upper: estimate.upper)
     }
 
-
-    /// Traces with an error.
-    public var errorCount: Estimate {
-        Self.rounded(unroundedErrorCount)
+    private var unroundedCount: Estimate {
+        traces.sampledCount > 0 ? traces.estimate(in: population?.traces) : .exact(traces.value)
     }
 
-    private var unroundedErrorCount: Estimate {
-        areErrorsKeptOnPurpose ? .exact(errors.value) : part(errors, of: sampleErrorCount, in: traces)
+    private func unroundedErrorCount(_ count: Estimate) -> Estimate {
+        areErrorsKeptOnPurpose
+            ? .exact(errors.value)
+            : part(errors, in: traces, atMost: count.upper - Double(sampleCount - sampleErrorCount))
     }
 
-    /// Kept traces that stand for others too.
-    public var sampledCount: Int { Int(traces.sampledCount) }
-
-    /// Traces of one kind, for which `part` stands.
-    private func part(_ part: WeightedSum, of sampleCount: Int, in population: WeightedSum) -> Estimate {
+    /// Traces of one kind.
+    ///
+    /// - Parameter limit: what all traces leave without those that are known to be of another kind.
+    private func part(_ part: WeightedSum, in population: WeightedSum, atMost limit: Double) -> Estimate {
         var estimate = part.estimate(in: population)
-        // All that is not of the kind was seen at least.
-        let others = Double(self.sampleCount - sampleCount)
-        estimate.upper = max(estimate.value, min(estimate.upper, unroundedCount.upper - others))
+        estimate.upper = max(estimate.value, min(estimate.upper, limit))
         return estimate
     }
 
@@ -119,21 +139,16 @@ public struct TrafficEstimator: Sendable {
         return sum / traces.value * (1 - pow(0.05, squares / (sum * sum)))
     }
 
-    /// Spans of all traces.
-    public var spanCount: Estimate { spans.sampledCount > 0 ? spans.estimate(in: population?.spans) : .exact(spans.value) }
-
-    /// Share of the traces that have an error, 0…1; nil without traces.
-    ///
     /// Traces with and without an error are sampled independently. The interval of the ratio of their numbers comes from the
     /// intervals of both ("method of variance estimates recovery": Donner and Zou, Statistical Methods in Medical Research 21,
     /// 2012), that of the share from the ratio's.
-    public var errorRate: Estimate? {
+    private func errorRate(count: Estimate, errorCount: Estimate) -> Estimate? {
         guard traces.value > 0 else { return nil }
         let rate = errors.value / traces.value
         guard traces.sampledCount > 0 else { return .exact(rate) }
         let others = part(
-            traces.without(errors), of: sampleCount - sampleErrorCount, in: population?.traces ?? traces)
-        let odds = Self.ratio(unroundedErrorCount, others)
+            traces.without(errors), in: population?.traces ?? traces, atMost: count.upper - Double(sampleErrorCount))
+        let odds = Self.ratio(errorCount, others)
         func share(_ odds: Double) -> Double { odds.isFinite ? odds / (1 + odds) : 1 }
         var estimate = Estimate(
             value: rate, lower: min(rate, share(odds.lower)), upper: max(rate, share(odds.upper)))
@@ -182,7 +197,8 @@ public struct TrafficEstimator: Sendable {
             let target = min(max(share, 0), 1) * sum
             let index = cumulative.partitioning { $0 >= target }
             // The trace at the percentile is on either side in part: it may be heavier than all beyond it together.
-            let (before, after) = index < variances.count
+            let (before, after) =
+                index < variances.count
                 ? (index > 0 ? variances[index - 1] : 0, variances[index]) : (variance, variance)
             let part = index < sorted.count ? (cumulative[index] - target) / sorted[index].weight : 0
             let below = after - (after - before) * min(max(part, 0), 1)

@@ -70,7 +70,8 @@ struct WeightedSum: Sendable {
     private var cautiousVariance: Double {
         let inequality = squares / (variance * variance) - 1 / sampledCount
         guard inequality > 1e-12 else { return variance }
-        let ratio = Estimate.standardErrors(degreesOfFreedom: 1 / inequality)
+        let ratio =
+            Estimate.standardErrors(degreesOfFreedom: 1 / inequality)
             / Estimate.standardErrors(degreesOfFreedom: .infinity)
         return variance * ratio * ratio
     }

@@ -7,7 +7,8 @@ struct GammaDistributionTests {
     @Test(
         "the incomplete gamma function has its published values",
         arguments: [
-            (0.01, 1e-5, 0.896_336_798_267_196_9), (0.2, 4, 0.998_873_681_430_125_7), (0.5, 0.1, 0.345_279_153_981_423_2),
+            (0.01, 1e-5, 0.896_336_798_267_196_9), (0.2, 4, 0.998_873_681_430_125_7),
+            (0.5, 0.1, 0.345_279_153_981_423_2),
             (0.5, 3, 0.985_694_121_564_570_4), (1, 1, 0.632_120_558_828_557_7), (2.5, 0.7, 0.075_686_727_198_333_05),
             (3, 8, 0.986_246_032_255_997), (10, 10, 0.542_070_285_528_147_8), (100, 80, 0.017_108_313_035_133_1),
             (100, 125, 0.990_620_868_331_173_9), (499, 520, 0.826_926_994_382_291_6),
@@ -48,7 +49,8 @@ struct GammaDistributionTests {
         #expect(abs(2 * GammaDistribution.quantile(0.975, ofMixture: one, one) - 7.377_758_908_227_87) < 1e-7)
         // Scale 3.
         let scaled = GammaDistribution(mean: 13.5, variance: 40.5)
-        #expect(abs(2 / 3.0 * GammaDistribution.quantile(0.975, ofMixture: scaled, scaled) - 19.022_767_798_641_63) < 1e-6)
+        #expect(
+            abs(2 / 3.0 * GammaDistribution.quantile(0.975, ofMixture: scaled, scaled) - 19.022_767_798_641_63) < 1e-6)
     }
 
     @Test("senseless moments give quantiles that are numbers")

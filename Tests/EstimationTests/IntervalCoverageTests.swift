@@ -20,43 +20,39 @@ struct IntervalCoverageTests {
     }
 
     @Test(
-        "of 30 and more sampled traces intervals hold whatever the weights are", arguments: IntervalExperiment.Weights.allCases,
-        [30.0, 100])
-    func coverage(weights: IntervalExperiment.Weights, sampleSize: Double) {
-        let experiment = IntervalExperiment(weights: weights, sampleSize: sampleSize)
-        let outcome = experiment.run(seeds: 1..<301)
-        print("seeds 1 to 300, \(Self.line(experiment, outcome))")
-        // 300 samples tell a coverage to 1.3 % (one standard error).
-        let isHeavyTailed = weights == .rootOfCost || weights == .inverseOfCost
+        "of 30 sampled traces intervals hold whatever the weights are", arguments: IntervalExperiment.Weights.allCases)
+    func coverage(weights: IntervalExperiment.Weights) {
+        let experiment = IntervalExperiment(weights: weights, sampleSize: 30)
+        let outcome = experiment.run(seeds: 1..<201)
+        print("seeds 1 to 200, \(Self.line(experiment, outcome))")
         for (index, name) in IntervalExperiment.names.enumerated() {
-            // Spans of a heavy-tailed distribution are beyond what any sample of this size tells; in traces, the heaviest of 30
-            // traces may have no like among those kept.
-            if name == "spans", isHeavyTailed { continue }
-            let least = sampleSize < 100 && (name == "traces" || name == "spans") ? 0.85 : 0.9
+            // Spans of a heavy-tailed distribution with heavier weights for larger traces are beyond what a sample of this size
+            // tells. Of log-uniform weights the heaviest traces may have no like among 30 kept ones: 88 to 91 %.
+            if name == "spans", weights == .rootOfCost { continue }
+            // 200 samples tell a coverage of 95 % to 1.5 % (one standard error).
+            let least = name == "traces" || name == "spans" ? 0.84 : 0.9
             #expect(outcome.coverage(index) >= least, "\(name)")
         }
     }
 
     @Test("with equal weights intervals hold in 93 to 97 of 100 samples, and are not wider than they need be")
     func equalWeights() {
-        for (sampleSize, errorShare) in [(100.0, 0.3), (300.0, 0.1)] {
-            let experiment = IntervalExperiment(weights: .equal, sampleSize: sampleSize, errorShare: errorShare)
-            let outcome = experiment.run(seeds: 1..<1001)
-            print("seeds 1 to 1000, \(Self.line(experiment, outcome))")
-            for index in 0..<4 { #expect((0.93...0.97).contains(outcome.coverage(index))) }
-            // w (w - 1) = 90 each.
-            let half = 1.96 * (90 * sampleSize).squareRoot() / (10 * sampleSize)
-            #expect(outcome.medianWidth(0) < 2.05 * half)
-        }
+        let experiment = IntervalExperiment(weights: .equal, sampleSize: 100, errorShare: 0.3)
+        let outcome = experiment.run(seeds: 1..<1001)
+        print("seeds 1 to 1000, \(Self.line(experiment, outcome))")
+        for index in 0..<4 { #expect((0.93...0.97).contains(outcome.coverage(index))) }
+        // w (w - 1) = 90 each.
+        let half = 1.96 * (90 * 100.0).squareRoot() / 1000
+        #expect(outcome.medianWidth(0) < 2.05 * half)
     }
 
     @Test("errors that are always kept are exact, and their rate is as certain as the number of traces")
     func errorsAlwaysKept() {
-        let experiment = IntervalExperiment(weights: .equal, sampleSize: 100, errors: .always)
-        let outcome = experiment.run(seeds: 1..<1001)
-        print("seeds 1 to 1000, \(Self.line(experiment, outcome))")
+        let experiment = IntervalExperiment(weights: .equal, sampleSize: 30, errors: .always)
+        let outcome = experiment.run(seeds: 1..<501)
+        print("seeds 1 to 500, \(Self.line(experiment, outcome))")
         #expect(outcome.medianWidth(1) == 0 && outcome.coverage(1) == 1)
-        #expect((0.93...0.97).contains(outcome.coverage(3)))
+        #expect((0.92...0.98).contains(outcome.coverage(3)))
     }
 
     @Test("table", .enabled(if: printsTable))

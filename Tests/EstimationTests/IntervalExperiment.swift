@@ -141,7 +141,8 @@ struct IntervalExperiment {
         var sample = TrafficEstimator()
         for trace in traces where random.uniform() < trace.probability {
             sample.add(
-                probability: trace.probability, isError: trace.isError, duration: trace.duration, spanCount: trace.spans)
+                probability: trace.probability, isError: trace.isError, duration: trace.duration, spanCount: trace.spans
+            )
         }
         guard sample.sampleCount > 0, let rate = sample.errorRate else { return }
         outcome.runs += 1

@@ -98,8 +98,9 @@ struct TrafficTests {
         #expect(try store.store.traffic(TrafficQuery()).total.exact?.traces == 2)
     }
 
-    /// With 60 errors a service; of fewer, the intervals are wider than they need be (98 of 100 with 15).
-    @Test("the intervals contain the exact value in 93 to 97 of 100 services")
+    /// With 60 errors a service. Over 12,000 services of other seeds the shares are 95.1 % (traces), 97.1 % (errors) and 95.6 %
+    /// (error rate); 400 services tell them to 1.1 % (one standard error).
+    @Test("the intervals contain the exact value in about 95 of 100 services")
     func coverage() throws {
         var random = Seeded(seed: 20_261_121)
         print("TrafficTests.coverage: seed 20261121")
@@ -150,7 +151,7 @@ struct TrafficTests {
         }
         for (name, count) in covered {
             let share = Double(count) / Double(services)
-            #expect((0.93...0.97).contains(share), "\(name): \(share)")
+            #expect((0.925...0.985).contains(share), "\(name): \(share)")
         }
         #expect(abs(bias) < 0.005, "bias \(bias)")
     }

@@ -45,7 +45,8 @@ struct BudgetIntervalTests {
             guard sample.sampledCount > 0, let errorRate = sample.errorRate else { return }
             groups += 1
             sampled += sample.sampledCount
-            let estimates = [sample.count, sample.errorCount, sample.spanCount, errorRate]
+            let estimates =
+                [sample.count, sample.errorCount, sample.spanCount, errorRate]
                 + sample.percentiles([0.5, 0.95]).map { $0 ?? .exact(0) }
             for (index, (exact, estimate)) in zip(group.exact, estimates).enumerated() {
                 if exact < estimate.lower * (1 - 1e-9) { below[index] += 1 }

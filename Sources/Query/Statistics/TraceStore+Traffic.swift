@@ -145,18 +145,21 @@ private struct TrafficMeasurement {
 
     func result() -> TrafficStatistics {
         let problem = exactProblem
-        var rows = groups.map { $1.row($0, in: population, isCounted: problem == nil) }
-        func size(_ row: TrafficRow) -> Double { row.exact.map { Double($0.traces) } ?? row.estimate.traces.value }
-        rows.sort {
-            let (left, right) = (size($0), size($1))
-            return left == right
-                ? ($0.service ?? "", $0.operation ?? "") < ($1.service ?? "", $1.operation ?? "") : left > right
+        let isCounted = problem == nil
+        // Intervals are worked out for the rows of the answer only.
+        let order = groups.map { key, group in
+            (key, group, isCounted ? Double(group.count.traces) : group.estimator.countValue)
+        }.sorted { left, right in
+            left.2 == right.2
+                ? (left.0.service ?? "", left.0.operation ?? "") < (right.0.service ?? "", right.0.operation ?? "")
+                : left.2 > right.2
         }
         let limit = min(max(1, query.limit), TrafficQuery.maximumLimit)
+        let rows = order.prefix(limit).map { key, group, _ in group.row(key, in: population, isCounted: isCounted) }
         return TrafficStatistics(
             total: total.row(
-                Key(service: query.service, operation: query.operation), in: population, isCounted: problem == nil),
-            groups: Array(rows.prefix(limit)), hasMoreGroups: rows.count > limit,
+                Key(service: query.service, operation: query.operation), in: population, isCounted: isCounted),
+            groups: rows, hasMoreGroups: order.count > limit,
             from: query.from == nil ? nil : from, to: to, exactProblem: problem, unreadableSegments: problems)
     }
 
