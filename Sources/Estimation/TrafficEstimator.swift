@@ -65,14 +65,14 @@ public struct TrafficEstimator: Sendable {
     public var countValue: Double { traces.value }
 
     /// All traces. Never below the number that was seen.
-    public var count: Estimate { Self.rounded(unroundedCount) }
+    public var count: Estimate { traces.rounded(unroundedCount) }
 
     /// Traces with an error.
-    public var errorCount: Estimate { Self.rounded(unroundedErrorCount(unroundedCount)) }
+    public var errorCount: Estimate { errors.rounded(unroundedErrorCount(unroundedCount)) }
 
     /// Spans of all traces.
     public var spanCount: Estimate {
-        spans.sampledCount > 0 ? spans.estimate(in: population?.spans) : .exact(spans.value)
+        spans.sampledCount > 0 ? spans.rounded(spans.estimate(in: population?.spans)) : .exact(spans.value)
     }
 
     /// Share of the traces that have an error, 0…1; nil without traces.
@@ -85,12 +85,7 @@ public struct TrafficEstimator: Sendable {
     var countsAndRate: (count: Estimate, errorCount: Estimate, errorRate: Estimate?) {
         let count = unroundedCount
         let errorCount = unroundedErrorCount(count)
-        return (Self.rounded(count), Self.rounded(errorCount), errorRate(count: count, errorCount: errorCount))
-    }
-
-    /// The number of traces that were not seen is a geometric one, which is an exponential one rounded down.
-    private static func rounded(_ estimate: Estimate) -> Estimate {
-        Estimate(value: estimate.value, lower: estimate.lower.rounded(.down), upper: estimate.upper)
+        return (traces.rounded(count), errors.rounded(errorCount), errorRate(count: count, errorCount: errorCount))
     }
 
     private var unroundedCount: Estimate {

@@ -17,6 +17,8 @@ struct WeightedSum: Sendable {
     /// Terms with a weight above 1, and the sum of the squares of their variances.
     private(set) var sampledCount = 0.0
     private var squares = 0.0
+    /// `Σ y` of those terms.
+    private var sampledSeen = 0.0
 
     /// The estimate.
     var value: Double { seen + unseen }
@@ -29,6 +31,7 @@ struct WeightedSum: Sendable {
         variance += term
         squares += term * term
         sampledCount += 1
+        sampledSeen += number
     }
 
     mutating func add(_ other: WeightedSum) {
@@ -37,6 +40,7 @@ struct WeightedSum: Sendable {
         variance += other.variance
         sampledCount += other.sampledCount
         squares += other.squares
+        sampledSeen += other.sampledSeen
     }
 
     /// What is left of this sum without a part of it.
@@ -44,9 +48,10 @@ struct WeightedSum: Sendable {
         var rest = self
         rest.seen -= part.seen
         rest.sampledCount -= part.sampledCount
+        rest.sampledSeen -= part.sampledSeen
         // Differences of nearly equal numbers: nothing sampled left is nothing left.
         guard rest.sampledCount > 0 else {
-            (rest.unseen, rest.variance, rest.squares) = (0, 0, 0)
+            (rest.unseen, rest.variance, rest.squares, rest.sampledSeen) = (0, 0, 0, 0)
             return rest
         }
         rest.unseen = max(0, unseen - part.unseen)
@@ -102,5 +107,15 @@ struct WeightedSum: Sendable {
         let lower = seen + quantile(0.025, variance: variance, next: next.exact)
         let upper = seen + quantile(0.975, variance: cautious, next: next.cautious)
         return Estimate(value: value, lower: min(value, lower), upper: max(value, upper))
+    }
+
+    /// The interval with its lower end rounded down to whole traces above what was seen: how many were not seen is a geometric
+    /// number, which is an exponential one rounded down. Without it, traffic of which nothing was dropped would be below.
+    func rounded(_ estimate: Estimate) -> Estimate {
+        guard sampledCount > 0, sampledSeen > 0, estimate.lower > seen else { return estimate }
+        let size = sampledSeen / sampledCount
+        var rounded = estimate
+        rounded.lower = (seen + ((estimate.lower - seen) / size).rounded(.down) * size).rounded(.down)
+        return rounded
     }
 }

@@ -32,6 +32,18 @@ struct TrafficEstimatorTests {
         #expect(try #require(estimator.percentile(0.95)).value == 1000)
     }
 
+    @Test("that nothing was dropped is within the interval where the sample does not speak against it")
+    func nothingDropped() {
+        var estimator = TrafficEstimator()
+        estimator.add(probability: 1, isError: false, duration: 1, spanCount: 20)
+        estimator.add(probability: 0.25, isError: false, duration: 1, spanCount: 4)
+        #expect(estimator.count.lower == 2 && estimator.spanCount.lower == 24)
+        estimator.add(probability: 0.9, isError: false, duration: 1, spanCount: 7)
+        #expect(estimator.count.lower == 3 && estimator.spanCount.lower == 31)
+        for _ in 0..<100 { estimator.add(probability: 0.25, isError: false, duration: 1, spanCount: 4) }
+        #expect(estimator.count.lower > 300 && estimator.spanCount.lower > 1200)
+    }
+
     @Test("errors that were all sure to be kept are exact where chance would have sampled some")
     func errorsKeptOnPurpose() throws {
         var estimator = TrafficEstimator()
