@@ -6,8 +6,8 @@ import Glibc
 /// A trace that was kept with probability *p* stands for `1/p` traces (Horvitz and Thompson 1952): sums are unbiased whatever
 /// the probabilities are, as long as none is 0. The variance of a sum is estimated by `Σ w (w - 1) y²` with `w = 1/p`: under
 /// priority sampling the covariances are zero for a count budget and nearly so for a cost budget (Duffield, Lund, Thorup
-/// 2007). Rates are ratios of two sums, with the linearised variance; percentiles have Woodruff's interval (1952): the
-/// percentiles at the ends of the distribution function's interval.
+/// 2007). Intervals of sums are those of `WeightedSum`; those of error rates join the intervals of the traces with and without
+/// an error. Percentiles have Woodruff's interval (1952): the percentiles at the ends of the distribution function's interval.
 ///
 /// Traces that were kept without a probability (late error spans of a dropped trace) must not be added.
 /// Holds 16 bytes per trace for the percentiles. A value; not synchronised.
