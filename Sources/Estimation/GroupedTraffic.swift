@@ -50,7 +50,9 @@ public struct GroupedTraffic: Sendable {
 
     /// The groups with the most traces first; equal ones by name.
     public var rows: [TrafficRow] {
-        groups.map { key, group in
+        var population = SampledPopulation()
+        for group in groups.values { group.sample.join(&population) }
+        return groups.map { key, group in
             var exact = group.count
             let sorted = group.durations.sorted()
             exact.durations = TrafficEstimate.percentiles.map { share in
@@ -59,7 +61,8 @@ public struct GroupedTraffic: Sendable {
             return TrafficRow(
                 service: key.service, operation: key.operation,
                 estimate: TrafficEstimate(
-                    group.sample, droppedCount: group.count.traces &- UInt64(group.sample.sampleCount)),
+                    group.sample.part(of: population),
+                    droppedCount: group.count.traces &- UInt64(group.sample.sampleCount)),
                 exact: exact)
         }.sorted { left, right in
             let (leftCount, rightCount) = (left.exact?.traces ?? 0, right.exact?.traces ?? 0)

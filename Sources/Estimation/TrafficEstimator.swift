@@ -6,8 +6,8 @@ import Glibc
 /// A trace that was kept with probability *p* stands for `1/p` traces (Horvitz and Thompson 1952): sums are unbiased whatever
 /// the probabilities are, as long as none is 0. The variance of a sum is estimated by `Σ w (w - 1) y²` with `w = 1/p`: under
 /// priority sampling the covariances are zero for a count budget and nearly so for a cost budget (Duffield, Lund, Thorup
-/// 2007). Rates are ratios of two sums, with the linearised variance; percentiles have Woodruff's interval (1952): the
-/// percentiles at the ends of the distribution function's interval.
+/// 2007). Intervals of sums are those of `WeightedSum`; those of error rates join the intervals of the traces with and without
+/// an error. Percentiles have Woodruff's interval (1952): the percentiles at the ends of the distribution function's interval.
 ///
 /// Traces that were kept without a probability (late error spans of a dropped trace) must not be added.
 /// Holds 16 bytes per trace for the percentiles. A value; not synchronised.
@@ -24,8 +24,22 @@ public struct TrafficEstimator: Sendable {
     private var errors = WeightedSum()
     private var spans = WeightedSum()
     private var observations: [Observation] = []
+    /// What this is a part of.
+    private var population: SampledPopulation?
 
     public init() {}
+
+    /// The same as a part of other traffic, whose sample tells how heavy traces may be that were not seen here.
+    public func part(of population: SampledPopulation) -> TrafficEstimator {
+        var part = self
+        part.population = population
+        return part
+    }
+
+    /// Adds this traffic to a population.
+    func join(_ population: inout SampledPopulation) { population.add(traces: traces, spans: spans) }
+
+    static func weight(_ probability: Double) -> Double { probability > 0 && probability < 1 ? 1 / probability : 1 }
 
     /// Counts a kept trace.
     ///
@@ -33,7 +47,7 @@ public struct TrafficEstimator: Sendable {
     ///   - probability: with which it was kept, in (0, 1]; anything else is taken as 1.
     ///   - duration: nanoseconds.
     public mutating func add(probability: Double, isError: Bool, duration: UInt64, spanCount: Int = 1) {
-        let weight = probability > 0 && probability < 1 ? 1 / probability : 1
+        let weight = Self.weight(probability)
         sampleCount += 1
         traces.add(1, weight: weight)
         spans.add(Double(spanCount), weight: weight)
@@ -44,19 +58,67 @@ public struct TrafficEstimator: Sendable {
         observations.append(Observation(duration: duration, weight: weight))
     }
 
+    /// Kept traces that stand for others too.
+    public var sampledCount: Int { Int(traces.sampledCount) }
+
+    /// The estimated number of traces, without an interval.
+    public var countValue: Double { traces.value }
+
     /// All traces. Never below the number that was seen.
-    public var count: Estimate { traces.estimate(atLeast: Double(sampleCount)) }
+    public var count: Estimate { traces.rounded(unroundedCount) }
 
     /// Traces with an error.
-    public var errorCount: Estimate {
-        var estimate = errors.estimate(atLeast: Double(sampleErrorCount))
-        // That none was seen does not mean that there is none.
-        if sampleErrorCount == 0, sampleCount > 0 { estimate.upper = max(estimate.upper, unseenShare * count.upper) }
+    public var errorCount: Estimate { errors.rounded(unroundedErrorCount(unroundedCount)) }
+
+    /// Spans of all traces.
+    public var spanCount: Estimate {
+        spans.sampledCount > 0 ? spans.rounded(spans.estimate(in: population?.spans)) : .exact(spans.value)
+    }
+
+    /// Share of the traces that have an error, 0…1; nil without traces.
+    public var errorRate: Estimate? {
+        let count = unroundedCount
+        return errorRate(count: count, errorCount: unroundedErrorCount(count))
+    }
+
+    /// The three that share their calculation.
+    var countsAndRate: (count: Estimate, errorCount: Estimate, errorRate: Estimate?) {
+        let count = unroundedCount
+        let errorCount = unroundedErrorCount(count)
+        return (traces.rounded(count), errors.rounded(errorCount), errorRate(count: count, errorCount: errorCount))
+    }
+
+    private var unroundedCount: Estimate {
+        traces.sampledCount > 0 ? traces.estimate(in: population?.traces) : .exact(traces.value)
+    }
+
+    private func unroundedErrorCount(_ count: Estimate) -> Estimate {
+        areErrorsKeptOnPurpose
+            ? .exact(errors.value)
+            : part(errors, in: traces, atMost: count.upper - Double(sampleCount - sampleErrorCount))
+    }
+
+    /// Traces of one kind.
+    ///
+    /// - Parameter limit: what all traces leave without those that are known to be of another kind.
+    private func part(_ part: WeightedSum, in population: WeightedSum, atMost limit: Double) -> Estimate {
+        var estimate = part.estimate(in: population)
+        estimate.upper = max(estimate.value, min(estimate.upper, limit))
         return estimate
     }
 
-    /// Kept traces that stand for others too.
-    public var sampledCount: Int { observations.count { $0.weight > 1 } }
+    /// Whether errors seem to be kept because they are errors, so that none was dropped: those seen were all sure to be kept, and
+    /// if that had nothing to do with the error, it were unlikely (5 %) that none of them is among the sampled traces (Fisher's
+    /// exact test).
+    private var areErrorsKeptOnPurpose: Bool {
+        guard errors.sampledCount == 0, sampleErrorCount > 0 else { return false }
+        let certain = Double(sampleCount) - traces.sampledCount
+        var chance = 1.0
+        for index in 0..<sampleErrorCount where chance >= 0.05 {
+            chance *= (certain - Double(index)) / (Double(sampleCount) - Double(index))
+        }
+        return chance < 0.05
+    }
 
     /// Of all traces the largest share that may well be of a kind of which no sampled trace is: at 95 % confidence, by the
     /// chance of seeing none among so many (Clopper and Pearson 1934, "rule of three"), with the size that unequal weights
@@ -72,24 +134,35 @@ public struct TrafficEstimator: Sendable {
         return sum / traces.value * (1 - pow(0.05, squares / (sum * sum)))
     }
 
-    /// Spans of all traces.
-    public var spanCount: Estimate { spans.estimate(atLeast: 0) }
-
-    /// Share of the traces that have an error, 0…1; nil without traces.
-    public var errorRate: Estimate? {
+    /// Traces with and without an error are sampled independently. The interval of the ratio of their numbers comes from the
+    /// intervals of both ("method of variance estimates recovery": Donner and Zou, Statistical Methods in Medical Research 21,
+    /// 2012), that of the share from the ratio's.
+    private func errorRate(count: Estimate, errorCount: Estimate) -> Estimate? {
         guard traces.value > 0 else { return nil }
         let rate = errors.value / traces.value
-        // Σ w (w - 1) (e - rate)² with e = 1 for errors and 0 for others.
-        let others = max(0, traces.variance - errors.variance)
-        let variance = errors.variance * (1 - rate) * (1 - rate) + others * rate * rate
-        if sampleErrorCount == 0 { return Estimate(value: 0, lower: 0, upper: unseenShare) }
-        if sampleErrorCount == sampleCount { return Estimate(value: 1, lower: 1 - unseenShare, upper: 1) }
-        guard variance > 0, rate > 0, rate < 1 else { return .exact(rate) }
-        // On the scale of the odds' logarithm the interval stays within 0 and 1.
-        let odds = log(rate / (1 - rate))
-        let half = traces.standardErrors * variance.squareRoot() / traces.value / (rate * (1 - rate))
-        return Estimate(
-            value: rate, lower: 1 / (1 + exp(-(odds - half))), upper: 1 / (1 + exp(-(odds + half))))
+        guard traces.sampledCount > 0 else { return .exact(rate) }
+        let others = part(
+            traces.without(errors), in: population?.traces ?? traces, atMost: count.upper - Double(sampleErrorCount))
+        let odds = Self.ratio(errorCount, others)
+        func share(_ odds: Double) -> Double { odds.isFinite ? odds / (1 + odds) : 1 }
+        var estimate = Estimate(
+            value: rate, lower: min(rate, share(odds.lower)), upper: max(rate, share(odds.upper)))
+        if sampleErrorCount == 0 { estimate.upper = max(estimate.upper, unseenShare) }
+        if sampleErrorCount == sampleCount { estimate.lower = min(estimate.lower, 1 - unseenShare) }
+        return estimate
+    }
+
+    /// The 95 % interval of the ratio of two independent numbers, not both 0.
+    private static func ratio(_ above: Estimate, _ below: Estimate) -> (lower: Double, upper: Double) {
+        let product = above.value * below.value
+        func root(_ first: Double, _ second: Double) -> Double {
+            max(0, product * product - first * (2 * above.value - first) * second * (2 * below.value - second))
+                .squareRoot()
+        }
+        let upper = (product + root(above.upper, below.lower)) / (below.lower * (2 * below.value - below.lower))
+        let lowerRoot = product + root(above.lower, below.upper)
+        let lower = lowerRoot > 0 ? above.lower * (2 * above.value - above.lower) / lowerRoot : 0
+        return (lower.isFinite ? max(0, lower) : 0, upper.isFinite ? upper : .infinity)
     }
 
     /// The duration that this share of all traces does not exceed, nanoseconds; nil without traces.
@@ -115,18 +188,22 @@ public struct TrafficEstimator: Sendable {
             let index = cumulative.partitioning { $0 >= target }
             return Double(sorted[min(index, sorted.count - 1)].duration)
         }
-        let sampledCount = observations.count { $0.weight > 1 }
         return shares.map { share in
             let target = min(max(share, 0), 1) * sum
             let index = cumulative.partitioning { $0 >= target }
-            let below = index < variances.count ? variances[index] : variance
+            // The trace at the percentile is on either side in part: it may be heavier than all beyond it together.
+            let (before, after) =
+                index < variances.count
+                ? (index > 0 ? variances[index - 1] : 0, variances[index]) : (variance, variance)
+            let part = index < sorted.count ? (cumulative[index] - target) / sorted[index].weight : 0
+            let below = after - (after - before) * min(max(part, 0), 1)
             var spread = below * (1 - share) * (1 - share) + (variance - below) * share * share
             // Too few sampled traces for one beyond the percentile: that none was seen says nothing.
             if Double(sampledCount) * min(share, 1 - share) < 2 { spread = max(spread, variance * share * (1 - share)) }
             let half = traces.standardErrors * spread.squareRoot() / sum
-            // Where the interval reaches beyond the slowest trace seen, there may be slower ones.
+            // Where the interval reaches beyond the fastest or the slowest trace seen, there may be others.
             return Estimate(
-                value: duration(at: share), lower: duration(at: share - half),
+                value: duration(at: share), lower: half > 0 && share - half <= 0 ? 0 : duration(at: share - half),
                 upper: half > 0 && share + half >= 1 ? .infinity : duration(at: share + half))
         }
     }

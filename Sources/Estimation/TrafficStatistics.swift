@@ -19,10 +19,8 @@ public struct TrafficEstimate: Sendable, Equatable {
     public init(_ estimator: TrafficEstimator) {
         sampleCount = estimator.sampleCount
         sampleErrorCount = estimator.sampleErrorCount
-        traces = estimator.count
-        errorTraces = estimator.errorCount
+        (traces, errorTraces, errorRate) = estimator.countsAndRate
         spans = estimator.spanCount
-        errorRate = estimator.errorRate
         durations = estimator.percentiles(Self.percentiles)
         // None seen is not none there.
         guard sampleCount == 0 else { return }

@@ -40,8 +40,10 @@ private struct TrafficMeasurement {
             durations.add(tally.durations)
         }
 
-        /// - Parameter isCounted: whether dropped traces are in it.
-        func row(_ key: Key, isCounted: Bool) -> TrafficRow {
+        /// - Parameters:
+        ///   - population: all kept traces of the time.
+        ///   - isCounted: whether dropped traces are in it.
+        func row(_ key: Key, in population: SampledPopulation, isCounted: Bool) -> TrafficRow {
             var exact: TrafficCount?
             if isCounted {
                 exact = count
@@ -50,7 +52,7 @@ private struct TrafficMeasurement {
             let dropped = isCounted ? count.traces &- UInt64(estimator.sampleCount) : 0
             return TrafficRow(
                 service: key.service, operation: key.operation,
-                estimate: TrafficEstimate(estimator, droppedCount: dropped), exact: exact)
+                estimate: TrafficEstimate(estimator.part(of: population), droppedCount: dropped), exact: exact)
         }
     }
 
@@ -59,6 +61,8 @@ private struct TrafficMeasurement {
     /// Exclusive; nil for no bound.
     private let to: UInt64?
     private var total = Group()
+    /// Of all services, whichever was asked for.
+    private var population = SampledPopulation()
     private var groups: [Key: Group] = [:]
     private var countedSegments = 0
     private var uncountedSegments = 0
@@ -99,12 +103,15 @@ private struct TrafficMeasurement {
     private mutating func addKept(_ segment: OpenSegment, _ columns: SummaryColumns) {
         let rows = columns.rows
         let wanted = columns.positions(of: [query.service, query.operation].compactMap(\.self))
-        if wanted.contains(nil) { return }
+        let isThere = !wanted.contains(nil)
         let service = query.service == nil ? nil : wanted[0]
         let operation = query.operation == nil ? nil : wanted[wanted.count - 1]
         for row in 0..<rows.rowCount {
             guard segment.acceptedOrdinals[Int(rows.partitionOrdinals[row])], !rows.isLate(row),
-                isInRange(rows.startTimes[row]), service.map({ $0 == rows.rootServices[row] }) ?? true,
+                isInRange(rows.startTimes[row])
+            else { continue }
+            population.add(probability: rows.probabilities[row], spanCount: Int(rows.spanCounts[row]))
+            guard isThere, service.map({ $0 == rows.rootServices[row] }) ?? true,
                 operation.map({ $0 == rows.rootNames[row] }) ?? true
             else { continue }
             add(row, of: rows, to: &total)
@@ -139,17 +146,21 @@ private struct TrafficMeasurement {
 
     func result() -> TrafficStatistics {
         let problem = exactProblem
-        var rows = groups.map { $1.row($0, isCounted: problem == nil) }
-        func size(_ row: TrafficRow) -> Double { row.exact.map { Double($0.traces) } ?? row.estimate.traces.value }
-        rows.sort {
-            let (left, right) = (size($0), size($1))
-            return left == right
-                ? ($0.service ?? "", $0.operation ?? "") < ($1.service ?? "", $1.operation ?? "") : left > right
+        let isCounted = problem == nil
+        // Intervals are worked out for the rows of the answer only.
+        let order = groups.map { key, group in
+            (key, group, isCounted ? Double(group.count.traces) : group.estimator.countValue)
+        }.sorted { left, right in
+            left.2 == right.2
+                ? (left.0.service ?? "", left.0.operation ?? "") < (right.0.service ?? "", right.0.operation ?? "")
+                : left.2 > right.2
         }
         let limit = min(max(1, query.limit), TrafficQuery.maximumLimit)
+        let rows = order.prefix(limit).map { key, group, _ in group.row(key, in: population, isCounted: isCounted) }
         return TrafficStatistics(
-            total: total.row(Key(service: query.service, operation: query.operation), isCounted: problem == nil),
-            groups: Array(rows.prefix(limit)), hasMoreGroups: rows.count > limit,
+            total: total.row(
+                Key(service: query.service, operation: query.operation), in: population, isCounted: isCounted),
+            groups: rows, hasMoreGroups: order.count > limit,
             from: query.from == nil ? nil : from, to: to, exactProblem: problem, unreadableSegments: problems)
     }
 
