@@ -90,7 +90,9 @@ extension BudgetSampler {
         guard spendingPlan != nil else { return 0 }
         let traceCost = averageSquaredCost / averageTraceCost
         let ticks = SpendingPlan.loanTime / Double(settings.tick)
-        return min(SpendingPlan.horizonTraces * traceCost, coverageIncome(settings.coverage?.share ?? 0) * ticks)
+        // Of the traces its part of the whole budget's: a fleet of hundreds of partitions borrows no more than one.
+        let traces = SpendingPlan.horizonTraces * min(1, rate / settings.rate)
+        return min(traces * traceCost, coverageIncome(settings.coverage?.share ?? 0) * ticks)
     }
 
     /// What the coverage tier earns per tick. Where coverage cannot be complete anyway, the outlines of traces with an error come

@@ -67,6 +67,14 @@ final class DecisionCollector: TaskObserver {
         var traceID: TraceID
         var decision: Decision
         var spans: Int
+        var leftOutSpans: Int
+
+        init(_ summary: TraceSummary, _ decision: Decision) {
+            traceID = summary.traceID
+            self.decision = decision
+            spans = summary.totalSpanCount
+            leftOutSpans = summary.leftOutSpanCount
+        }
     }
 
     private let sampler: String
@@ -85,13 +93,13 @@ final class DecisionCollector: TaskObserver {
     func kept(_ trace: KeptTrace, stage: String) {
         // Late spans follow the decision that was made; it has its line.
         if stage != sampler || trace.isLate { return }
-        rows.append(Row(traceID: trace.summary.traceID, decision: trace.decision, spans: trace.summary.spanCount))
+        rows.append(Row(trace.summary, trace.decision))
         statistics?.add(trace.summary, trace.decision)
     }
 
     func dropped(_ trace: DroppedTrace, stage: String) {
         if stage != sampler { return }
-        rows.append(Row(traceID: trace.summary.traceID, decision: trace.decision, spans: trace.summary.spanCount))
+        rows.append(Row(trace.summary, trace.decision))
         statistics?.add(trace.summary, trace.decision)
     }
 
@@ -113,6 +121,8 @@ final class DecisionCollector: TaskObserver {
                 writer.member("probability", row.decision.probability)
                 writer.member("reason", row.decision.reason)
                 writer.member("spans", row.spans)
+                // Only there where a trace is kept in outline.
+                if row.leftOutSpans > 0 { writer.member("left_out_spans", row.leftOutSpans) }
             }
             writer.endLine()
             if writer.bytes.count > 1 << 20 {
