@@ -30,7 +30,7 @@ package struct SimulationReport {
                 steps.isEmpty ? "-" : worst.map { "\($0) s" } ?? "never",
                 Numbers.percent(outcome.keyCoverage), Numbers.percent(outcome.shapeCoverage),
                 outcome.rareOffered.isEmpty ? "-" : Numbers.percent(outcome.rareCoverage),
-                Numbers.percent(outcome.errorRecall),
+                outcome.errorsOffered == 0 ? "-" : Numbers.percent(outcome.errorRecall),
                 Numbers.percent(outcome.countBias(traces: simulation.traceCount), digits: 2),
             ]
         }
