@@ -65,6 +65,17 @@ struct SimulateTests {
         }
     }
 
+    @Test(
+        "a speed that would stretch the recording over ages is refused", arguments: ["0", "-1", "1e-300", "inf", "nan"])
+    func speeds(speed: String) throws {
+        try inFolder(["p.yaml": Self.pipeline("10 spans/s"), "r.jsonl": Self.recording]) { path in
+            let result = try Command(
+                "simulate", path("p.yaml"), "--scenario", "recorded", path("r.jsonl"), "--speed=\(speed)")
+            #expect(result.code == 1)
+            #expect(result.errors.contains("--speed"), "\(result.errors)")
+        }
+    }
+
     @Test("a recording without errors has no share of errors kept")
     func withoutErrors() throws {
         try inFolder(["p.yaml": Self.pipeline("10 spans/s"), "r.jsonl": Self.recording]) { path in
@@ -88,7 +99,7 @@ struct SimulateTests {
             let result = try Command("simulate", path("p.yaml"), "--scenario", scenario)
             #expect(result.code == 1)
             #expect(result.errors.contains("--rate \""), "\(result.errors)")
-            let small = try Command("simulate", path("p.yaml"), "--scenario", scenario, "--rate", "200 spans/s")
+            let small = try Command("simulate", path("p.yaml"), "--scenario", scenario, "--rate", "20 spans/s")
             #expect(small.code == 0, "\(small.errors)")
             #expect(small.output.contains("| budget "))
         }

@@ -182,6 +182,23 @@ struct RefineryImportTests {
     }
 
     @Test(
+        "an amount of memory that is none is noted, and never ends the program",
+        arguments: ["inf", "nan", "1e30", "-1e30", "-5", "1e309", "much", "99999999999999999999Gi"])
+    func impossibleMemory(text: String) throws {
+        for key in ["AvailableMemory", "MaxAlloc"] {
+            let imported = try Self.read(
+                """
+                General: { ConfigurationVersion: 2 }
+                Collection: { \(key): \(text), MaxMemoryPercentage: 1e300 }
+                """
+            ).pipeline
+            #expect(!imported.draft.text.contains("max_bytes:"))
+            #expect(imported.notes.contains { $0.kind == .attention && $0.subject == "Collection.\(key)" })
+            #expect(Self.load(imported.draft).plan != nil)
+        }
+    }
+
+    @Test(
         "what is no rules file is refused with a reason",
         arguments: [
             ("RulesVersion: 3\nSamplers: { __default__: { DeterministicSampler: { SampleRate: 1 } } }", "version 2"),

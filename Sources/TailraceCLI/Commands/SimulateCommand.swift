@@ -33,6 +33,7 @@ struct SimulateCommand: ParsableCommand {
 
     /// More would take many minutes, and is not needed to see what a budget does.
     private static let maximumTraces = 50_000_000.0
+    private static let speeds = 0.001...1_000_000.0
     /// Keys that come once are remembered, to know which of them were covered.
     private static let maximumUniqueKeys = 2_000_000.0
 
@@ -123,7 +124,9 @@ struct SimulateCommand: ParsableCommand {
         guard let input else {
             throw CommandFailure("--scenario recorded needs a file of spans, for example spans.jsonl.gz")
         }
-        guard speed > 0, speed.isFinite else { throw CommandFailure("--speed must be above 0") }
+        guard Self.speeds.contains(speed) else {
+            throw CommandFailure("--speed \(speed) is not between a thousandth and a million times")
+        }
         var malformed = 0
         let traffic: RecordedSimulation
         do {
