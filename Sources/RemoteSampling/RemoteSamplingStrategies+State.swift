@@ -1,6 +1,6 @@
 import OTLP
 
-/// What survives a restart: the estimated rates, the probabilities in force, and who asks.
+/// What survives a restart: the estimated rates, the probabilities in force, who asks, and who does not follow.
 extension RemoteSamplingStrategies {
     /// Older rates say nothing about present traffic, milliseconds.
     private static let longestOutage: Int64 = 3_600_000
@@ -20,6 +20,12 @@ extension RemoteSamplingStrategies {
             message.messageField(5) {
                 $0.stringField(1, service)
                 $0.fixed64Field(2, UInt64(bitPattern: time))
+            }
+        }
+        for (service, rate) in unsampled {
+            message.messageField(6) {
+                $0.stringField(1, service)
+                $0.fixed64Field(2, rate.bitPattern)
             }
         }
         return message.bytes
@@ -89,6 +95,13 @@ extension RemoteSamplingStrategies {
         }
         if field == 5 {
             if requests.count < Self.maxServices { requests[texts[0]] = numbers[2].map { Int64(bitPattern: $0) } }
+            return
+        }
+        if field == 6 {
+            guard let rate = numbers[2].map(Double.init(bitPattern:)), rate > 0, rate.isFinite,
+                unsampled.count < Self.maxServices
+            else { return }
+            unsampled[texts[0]] = rate
             return
         }
         guard let level = numbers[3].map(Double.init(bitPattern:)), level.isFinite,

@@ -30,6 +30,9 @@ public struct RemoteSamplingStrategies: Sendable {
     /// By service: how often it asked in the interval. Clients ask once per polling interval, so that tells how many there are.
     private var asks: [String: Double] = [:]
 
+    /// By service: unmarked spans per second of those that sent spans before they asked. Somebody who only looks, or clients of
+    /// which one in many asks, leave the spans as they are; clients that follow let all but a share of them vanish.
+    var unsampled: [String: Double] = [:]
     private var counts: [OperationKey: OperationCount] = [:]
     private var otherCounts: [String: OperationCount] = [:]
     private var freshSpans = 0.0
@@ -44,6 +47,10 @@ public struct RemoteSamplingStrategies: Sendable {
     static let maxServices = 1000
     /// An operation is forgotten after so many intervals without a span.
     static let forgetAfter = 60
+    /// Clients that were told more cannot be told from clients that do not follow.
+    private static let tellingProbability = 0.5
+    /// Per interval.
+    private static let unsampledDecay = 0.9
 
     /// - Parameter now: milliseconds since the Unix epoch.
     public init(settings: RemoteSamplingSettings = RemoteSamplingSettings(), now: Int64) {
@@ -164,6 +171,7 @@ public struct RemoteSamplingStrategies: Sendable {
 
     private mutating func calculate(seconds: Double, now: Int64) {
         let initial = clamped(settings.initialSamplingProbability)
+        noteUnsampled(seconds: seconds, now: now)
         for key in Set(rates.keys).union(counts.keys) {
             let count = counts[key] ?? OperationCount()
             let before = others[key.service]?.probability ?? initial
@@ -174,6 +182,45 @@ public struct RemoteSamplingStrategies: Sendable {
             others[service] = next(others[service], count, of: service, unseen: initial, seconds, now)
         }
         requests = requests.filter { now - $0.value < Self.patience(settings) * 4 }
+    }
+
+    /// Tells services whose clients began to follow from those that were only asked for. Only a service that was not asked for
+    /// in a long time is known not to be sampled: few clients may ask several workers in turn.
+    private mutating func noteUnsampled(seconds: Double, now: Int64) {
+        var spans: [String: Double] = [:]
+        for (key, count) in counts { spans[key.service, default: 0] += count.unmarked }
+        for (service, count) in otherCounts { spans[service, default: 0] += count.unmarked }
+        for (service, count) in spans {
+            let rate = count / (seconds * share)
+            let isAsked = hasAsked(service, now)
+            if let known = unsampled[service], isAsked {
+                let told = meanProbability(of: service)
+                // Half-way on a logarithmic scale between all spans and the share that clients were told to send.
+                let isFollowed = told < Self.tellingProbability && rate < known * told.squareRoot()
+                // Instances may take over one after the other.
+                unsampled[service] = isFollowed ? nil : max(rate, known * Self.unsampledDecay)
+            } else if !isAsked, rate > 0, now - startedAt >= Self.patience(settings) * 4,
+                unsampled[service] != nil || unsampled.count < Self.maxServices
+            {
+                unsampled[service] = rate
+            }
+        }
+        unsampled = unsampled.filter { spans[$0.key] != nil || hasAsked($0.key, now) }
+    }
+
+    /// What a service's clients were told, weighted by the operations' rates.
+    private func meanProbability(of service: String) -> Double {
+        var weight = 0.0
+        var sum = 0.0
+        for (key, rate) in rates where key.service == service {
+            weight += rate.rate
+            sum += rate.rate * rate.probability
+        }
+        if let rate = others[service] {
+            weight += rate.rate
+            sum += rate.rate * rate.probability
+        }
+        return weight > 0 ? sum / weight : 1
     }
 
     /// Nil forgets the operation.
@@ -233,8 +280,12 @@ public struct RemoteSamplingStrategies: Sendable {
         switch settings.unmarkedSpans {
         case .remote: true
         case .unsampled: false
-        case .auto: requests[service].map { now - $0 < Self.patience(settings) * 4 } ?? false
+        case .auto: hasAsked(service, now) && unsampled[service] == nil
         }
+    }
+
+    private func hasAsked(_ service: String, _ now: Int64) -> Bool {
+        requests[service].map { now - $0 < Self.patience(settings) * 4 } ?? false
     }
 
     /// A client that is there has asked within this time, milliseconds.

@@ -124,6 +124,51 @@ struct RefineryImportTests {
         #expect(imported.draft.text.contains("--refinery-targets dataset"))
     }
 
+    @Test("a rule with a form that Refinery refuses is left out as a whole, and catches no other traces")
+    func malformedRules() throws {
+        let forms = [
+            "{ Name: bad, SampleRate: 5, Conditions: { Field: x, Operator: exists } }",
+            "{ Name: bad, Scope: spans, SampleRate: 5, Conditions: [{ Field: x, Operator: exists }] }",
+            "{ Name: bad, SampleRate: often }",
+            "{ Name: bad, Drop: perhaps }",
+            "{ Name: bad, SampleRate: 5, Conditions: [{ Field: x, Operator: '=', Value: { a: 1 } }] }",
+            "{ Name: bad, SampleRate: 5, Conditions: [{ Field: x, Operator: '=', Value: [1, 2] }] }",
+            "{ Name: bad, SampleRate: 5, Conditions: [{ Field: x, Operator: in, Value: [[1]] }] }",
+            "{ Name: bad, SampleRate: 5, Conditions: [{ Operator: has-root-span, Value: perhaps }] }",
+            "just a text",
+        ]
+        for form in forms {
+            let imported = try Self.read(
+                "RulesVersion: 2\nSamplers: { __default__: { RulesBasedSampler: { Rules: [\(form), { Name: good, SampleRate: 1_000 }] } } }"
+            ).pipeline
+            let rules = try Self.rules(Self.policy(imported))
+            #expect(rules.map { $0["Name"] } == [.text("good")], "\(form)")
+            #expect(rules.first?["SampleRate"] == .text("1000"))
+            #expect(imported.notes.contains { $0.kind == .attention && $0.message.contains("left out") }, "\(form)")
+            #expect(Self.load(imported.draft).plan != nil)
+        }
+        let noList = try Self.read(
+            "RulesVersion: 2\nSamplers: { __default__: { RulesBasedSampler: { Rules: 3 } } }"
+        ).pipeline
+        #expect(noList.notes.contains { $0.kind == .attention && $0.message.contains("no list") })
+    }
+
+    @Test("virtual fields keep their name")
+    func virtualFields() throws {
+        let imported = try Self.read(
+            """
+            RulesVersion: 2
+            Samplers:
+              __default__:
+                RulesBasedSampler:
+                  Rules: [{ Name: large, SampleRate: 2, Conditions: [{ Field: "?.NUM_DESCENDANTS", Operator: '>', Value: 9 }] }]
+            """
+        ).pipeline
+        let (plan, messages) = Self.load(imported.draft)
+        #expect(plan != nil, "\(messages)\n\(imported.draft.text)")
+        #expect(imported.draft.text.contains("'?.NUM_DESCENDANTS'"))
+    }
+
     @Test("the main configuration gives its times and memory, and says what to do about the rest")
     func configuration() throws {
         let imported = try Self.read(RefineryFixtures.configuration).pipeline
@@ -134,6 +179,23 @@ struct RefineryImportTests {
         #expect(
             subjects.isSuperset(of: ["Network", "RedisPeerManagement", "SampleCache", "Debugging.DryRun", "Samplers"]))
         #expect(imported.notes.contains { $0.kind == .attention && $0.message.contains("tailrace import rules.yaml") })
+    }
+
+    @Test(
+        "an amount of memory that is none is noted, and never ends the program",
+        arguments: ["inf", "nan", "1e30", "-1e30", "-5", "1e309", "much", "99999999999999999999Gi"])
+    func impossibleMemory(text: String) throws {
+        for key in ["AvailableMemory", "MaxAlloc"] {
+            let imported = try Self.read(
+                """
+                General: { ConfigurationVersion: 2 }
+                Collection: { \(key): \(text), MaxMemoryPercentage: 1e300 }
+                """
+            ).pipeline
+            #expect(!imported.draft.text.contains("max_bytes:"))
+            #expect(imported.notes.contains { $0.kind == .attention && $0.subject == "Collection.\(key)" })
+            #expect(Self.load(imported.draft).plan != nil)
+        }
     }
 
     @Test(

@@ -159,6 +159,55 @@ struct RemoteSamplingStrategiesTests {
         #expect(abs(probability / 0.01 - 1) < 0.05, "\(probability)")
     }
 
+    @Test("somebody who only looks at the answer changes nothing, also after a restart")
+    func looking() {
+        var strategies = RemoteSamplingStrategies(now: 0)
+        let key = OperationKey(service: "loud", operation: "work")
+        var random = SeededGenerator(seed: 12)
+        for second in 0..<1800 {
+            let now = Int64(second) * 1000
+            var counts = RootSpanCounts()
+            for _ in 0..<random.poisson(100) { counts.add(.none, to: key) }
+            strategies.add(counts, time: now, now: now)
+            strategies.advance(to: now)
+            if second == 1000 {
+                let bytes = strategies.encoded(now: now)
+                strategies = RemoteSamplingStrategies(now: now)
+                let isRestored = strategies.restore(bytes, now: now)
+                #expect(isRestored)
+            }
+            guard second >= 500, second % 40 == 0 else { continue }
+            let answer = strategies.strategy(for: "loud", now: now).operations.first?.probability ?? 0
+            #expect(abs(answer / 0.01 - 1) < 0.1, "second \(second): \(answer)")
+        }
+    }
+
+    @Test(
+        "clients that begin to follow one after the other are taken to follow once most of them do", arguments: [1, 5])
+    func adopting(intervals: Int) {
+        var strategies = RemoteSamplingStrategies(now: 0)
+        let key = OperationKey(service: "shop", operation: "GET /")
+        var random = SeededGenerator(seed: 13)
+        var told = 1.0
+        var probability = 0.0
+        for second in 0..<3600 {
+            let now = Int64(second) * 1000
+            // Sixty instances with a hundred traces per second together, each of which asks in a second of its own.
+            let adopted = max(0, min(1, Double(second - 600) / Double(60 * intervals)))
+            if adopted > 0, Double(second % 60) < adopted * 60 {
+                told = strategies.strategy(for: "shop", now: now).operations.first?.probability ?? 0.001
+                probability = told
+            }
+            var counts = RootSpanCounts()
+            let rate = 100 * (1 - adopted + adopted * told)
+            for _ in 0..<random.poisson(rate) { counts.add(.none, to: key) }
+            strategies.add(counts, time: now, now: now)
+            strategies.advance(to: now)
+        }
+        #expect(strategies.unsampled.isEmpty)
+        #expect(abs(probability / 0.01 - 1) < 0.5, "\(probability)")
+    }
+
     @Test("one client that claims an absurd probability does not move the others' rate much")
     func absurdMark() {
         var traffic = SimulatedTraffic(seed: 9, marks: .told)

@@ -175,6 +175,50 @@ struct FleetBudgetTests {
         #expect(budget.takeDebts(of: "s/b").isEmpty)
     }
 
+    /// Two workers with four partitions each, that hear each other at once; what they have of a budget together.
+    private struct Pair {
+        var workers = ["a", "b"].map { FleetBudget(worker: $0) }
+        var budgets = ["s/old", "s/old"]
+        private let partitions = [["t/0", "t/1", "t/2", "t/3"], ["t/4", "t/5", "t/6", "t/7"]]
+
+        /// - Parameter speaking: workers whose entries reach the topic.
+        mutating func step(at now: Int64, speaking: Range<Int> = 0..<2) -> Double {
+            for index in 0..<2 {
+                let demand = FleetEntry.Demand(
+                    budget: budgets[index],
+                    partitions: partitions[index].enumerated().map { .init(name: $1, demand: Double(10 + 30 * $0)) })
+                guard let entry = workers[index].report([demand], at: now), speaking.contains(index) else { continue }
+                for receiver in 0..<2 { workers[receiver].receive(entry, at: now) }
+            }
+            return (0..<2).reduce(0) {
+                $0 + workers[$1].share(of: budgets[$1], partitions: partitions[$1], partitionCount: 8, at: now).value
+            }
+        }
+    }
+
+    @Test("is not spent twice while its policy is renamed on one worker after the other")
+    func renamed() {
+        var pair = Pair()
+        for now in stride(from: Int64(0), to: 120_000, by: 200) {
+            if now == 20_000 { pair.budgets[0] = "s/new" }
+            if now == 80_000 { pair.budgets[1] = "s/new" }
+            let sum = pair.step(at: now)
+            #expect(sum < 1.02, "\(now) ms: \(sum)")
+            if now > 1000 { #expect(sum > 0.9, "\(now) ms: \(sum)") }
+        }
+    }
+
+    @Test("is not spent twice while a worker that begins at the same time is not heard yet")
+    func startedTogether() {
+        var pair = Pair()
+        for now in stride(from: Int64(0), to: 10_000, by: 200) {
+            // The other's connection takes two seconds and a half longer.
+            let sum = pair.step(at: now, speaking: now < 2500 ? 0..<1 : 0..<2)
+            #expect(sum < 1.02, "\(now) ms: \(sum)")
+        }
+        #expect(abs(pair.step(at: 10_000) - 1) < 1e-9)
+    }
+
     @Test("does not believe entries of the past for long, and owes nothing for them")
     func backlog() {
         var budget = FleetBudget(worker: "a")

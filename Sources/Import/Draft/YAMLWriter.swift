@@ -97,12 +97,12 @@ struct YAMLWriter {
         }
     }
 
-    /// Brackets, braces and commas end a plain scalar inside `[…]` and `{…}`; those of `${…}` do not.
+    /// Brackets, braces and commas end a plain scalar inside `[…]` and `{…}`; those of `${…}` do not. A question mark or colon
+    /// at its beginning stands for a key there, whatever follows (libyaml).
     private static func inFlow(_ written: String, _ value: DraftValue) -> String {
         guard case .scalar(let text, _) = value else { return written.isEmpty ? "null" : written }
-        guard written == text, text.contains(where: { "[]{},".contains($0) }), !isReference(text) else {
-            return written
-        }
+        let endsEarly = text.contains { "[]{},".contains($0) } && !isReference(text)
+        guard written == text, endsEarly || text.hasPrefix("?") || text.hasPrefix(":") else { return written }
         return singleQuoted(text)
     }
 

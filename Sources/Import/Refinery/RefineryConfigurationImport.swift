@@ -136,14 +136,23 @@ enum RefineryConfigurationImport {
     private static func memory(
         _ collection: ConfigValue?, note: (ImportNote.Kind, String, String, SourceLocation) -> Void
     ) -> String? {
+        // From a byte to an exabyte.
+        let possible = 1.0...1e18
         func bytes(_ key: String) -> Double? {
             guard let text = collection?[key]?.scalar else { return nil }
             // Refinery also takes Kubernetes' forms without the B.
-            let number = Double(text).map { Int64(clamping: Int($0)) }
-            return (number ?? Units.size(text) ?? Units.size(text + "B")).flatMap { $0 > 0 ? Double($0) : nil }
+            let size = Double(text) ?? (Units.size(text) ?? Units.size(text + "B")).map { Double($0) }
+            if let size, size == 0 || possible.contains(size) { return size > 0 ? size : nil }
+            note(
+                .attention, "Collection.\(key)", "\(Wording.quoted(text)) is no amount of memory",
+                collection?[key]?.location ?? SourceLocation(file: "", line: 1, column: 1))
+            return nil
         }
         let fixed = bytes("MaxAlloc") ?? bytes("MaxMemory")
-        let share = collection?["MaxMemoryPercentage"]?.scalar.flatMap { Double($0) } ?? 75
+        let share =
+            collection?["MaxMemoryPercentage"]?.scalar.flatMap { Double($0) }.flatMap {
+                (0.001...100).contains($0) ? $0 : nil
+            } ?? 75
         guard let total = fixed ?? bytes("AvailableMemory").map({ $0 * share / 100 }) else { return nil }
         note(
             .changed, "Collection",

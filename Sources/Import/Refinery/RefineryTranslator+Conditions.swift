@@ -28,6 +28,7 @@ extension RefineryTranslator {
         entries.append(DraftEntry("Operator", .scalar(name, isQuoted: "=!<>".contains(name.prefix(1)))))
         if name == "exists" || name == "not-exists" { return DraftElement(.map(entries)) }
         let value = condition["Value"] ?? ConfigValue(.null, at: condition.location)
+        if !isValue(value, of: name, subject) { return nil }
         if name == "matches", !isPattern(value, subject) { return nil }
         entries.append(DraftEntry("Value", value.content == .null ? .text("null") : DraftValue(value)))
         if let datatype = condition["Datatype"], RefineryRules.usesDatatype(name) {
@@ -69,6 +70,23 @@ extension RefineryTranslator {
             }
         }
         return true
+    }
+
+    /// Whether an operator can compare with a value of this form.
+    private mutating func isValue(_ value: ConfigValue, of name: String, _ subject: String) -> Bool {
+        let isList = name == "in" || name == "not-in"
+        let elements: [ConfigValue]
+        switch value.content {
+        case .list(let all) where isList && !all.isEmpty: elements = all
+        case .list, .map: elements = []
+        case .scalar, .null: elements = isList && value.scalar == nil ? [] : [value]
+        }
+        let isPlain = !elements.isEmpty && elements.allSatisfy { $0.scalar != nil || $0.content == .null }
+        let isBoolean = name != "has-root-span" || value.scalar.flatMap(Units.boolean) != nil
+        if isPlain, isBoolean { return true }
+        let expected = isList ? "a list of plain values" : isBoolean ? "one plain value" : "true or false"
+        note(.attention, subject, "\(name) needs \(expected), not \(Wording.kind(of: value))", at: value.location)
+        return false
     }
 
     private mutating func isPattern(_ value: ConfigValue, _ subject: String) -> Bool {

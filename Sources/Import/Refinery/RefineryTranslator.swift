@@ -48,7 +48,7 @@ struct RefineryTranslator {
     private mutating func alone(_ target: ConfigEntry) -> DraftElement? {
         guard let (type, block) = sampler(target) else { return nil }
         if type == Self.rulesSampler {
-            let rules = (block["Rules"]?.elements ?? []).enumerated().compactMap { rule($1, index: $0, target: nil) }
+            let rules = ruleList(block, target.key).enumerated().compactMap { rule($1, index: $0, target: nil) }
             noteNested(block)
             return DraftElement(.map(rulesEntries(rules)))
         }
@@ -115,9 +115,9 @@ struct RefineryTranslator {
         guard let (type, block) = sampler(target) else { return isDefault ? [] : [keepAll] }
         if type == Self.rulesSampler {
             noteNested(block)
-            let elements = block["Rules"]?.elements ?? []
+            let elements = ruleList(block, target.key)
             var rules = elements.enumerated().compactMap { rule($1, index: $0, target: (target.key, condition)) }
-            let endsWithAll = elements.contains { $0["Conditions"]?.elements.isEmpty ?? true }
+            let endsWithAll = elements.contains { Self.isForAll($0) }
             if !endsWithAll, !isDefault { rules.append(keepAll) }
             if let first = rules.first {
                 rules[0].comments = ["Samplers.\(target.key)"] + first.comments
@@ -166,11 +166,58 @@ struct RefineryTranslator {
 
     // MARK: - Rules
 
+    /// The rules of a `RulesBasedSampler`; a note where they are no list.
+    private mutating func ruleList(_ block: ConfigValue, _ target: String) -> [ConfigValue] {
+        guard let rules = block["Rules"], rules.content != .null else { return [] }
+        guard case .list(let elements) = rules.content else {
+            note(.attention, target, "Rules is no list: no rule of it is carried over", at: rules.location)
+            return []
+        }
+        return elements
+    }
+
+    /// Whether every trace meets a rule.
+    private static func isForAll(_ rule: ConfigValue) -> Bool {
+        guard case .map = rule.content else { return false }
+        guard let conditions = rule["Conditions"], conditions.content != .null else { return true }
+        guard case .list(let elements) = conditions.content else { return false }
+        return elements.isEmpty
+    }
+
+    /// Whether a rule has the form of one. With the forms below Refinery does not start; a part of such a rule would catch
+    /// other traces than its writer had in mind.
+    private mutating func isWellFormed(_ rule: ConfigValue, _ subject: String) -> Bool {
+        var problem: (String, SourceLocation)?
+        if case .map = rule.content {
+            if let conditions = rule["Conditions"], conditions.content != .null {
+                if case .list = conditions.content {
+                } else {
+                    problem = ("Conditions is no list", conditions.location)
+                }
+            }
+            if let scope = rule["Scope"], !["trace", "span", ""].contains(scope.scalar ?? "?") {
+                problem = ("Scope is trace or span, not \(Wording.kind(of: scope))", scope.location)
+            }
+            if let rate = rule["SampleRate"], rate.content != .null, Self.rate(rate) == nil {
+                problem = ("SampleRate \(Wording.kind(of: rate)) is no number", rate.location)
+            }
+            if let drop = rule["Drop"], drop.content != .null, drop.scalar.flatMap(Units.boolean) == nil {
+                problem = ("Drop is true or false, not \(Wording.kind(of: drop))", drop.location)
+            }
+        } else {
+            problem = ("a rule is a map of Name, Conditions and so on, not \(Wording.kind(of: rule))", rule.location)
+        }
+        guard let (message, location) = problem else { return true }
+        note(.attention, subject, message + ": the whole rule is left out", at: location)
+        return false
+    }
+
     private mutating func rule(
         _ rule: ConfigValue, index: Int, target: (name: String, condition: DraftElement?)?
     ) -> DraftElement? {
         let name = rule["Name"]?.scalar ?? ""
         let subject = Wording.quoted(name.isEmpty ? "rule \(index + 1)" : name)
+        guard isWellFormed(rule, subject) else { return nil }
         var comments: [String] = []
         let isSpan = rule["Scope"]?.scalar == "span"
         var conditions: [DraftElement] = target?.condition.map { [$0] } ?? []
@@ -211,14 +258,19 @@ struct RefineryTranslator {
 
     private mutating func action(_ rule: ConfigValue, subject: String) -> [DraftEntry] {
         if rule["Drop"]?.scalar.flatMap(Units.boolean) ?? false { return [DraftEntry("Drop", .text("true"))] }
-        guard let value = rule["SampleRate"], let rate = value.scalar.flatMap({ Double($0) }), rate > 0 else {
+        guard let value = rule["SampleRate"], let rate = Self.rate(value), rate > 0 else {
             note(
                 .changed, subject,
                 "has no SampleRate: it keeps nothing. So does Refinery; write SampleRate: 1 to keep "
                     + "everything", at: rule.location)
             return [DraftEntry("SampleRate", .text("0"))]
         }
-        return [DraftEntry("SampleRate", DraftValue(value))]
+        return [DraftEntry("SampleRate", .text(value.scalar?.filter { $0 != "_" } ?? ""))]
+    }
+
+    /// A number as YAML has it in Go, with `_` between digits.
+    private static func rate(_ value: ConfigValue) -> Double? {
+        value.scalar.flatMap { Double($0.filter { $0 != "_" }) }.flatMap { $0.isFinite ? $0 : nil }
     }
 
     private mutating func downstream(

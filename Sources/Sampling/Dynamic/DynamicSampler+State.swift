@@ -38,6 +38,7 @@ extension DynamicSampler {
         self.averages = averages
         self.rates = rates
         self.blocks = blocks
+        countNewKeys()
     }
 
     private static func encode(_ table: [UInt64: Double], into encoder: inout StateEncoder) {

@@ -52,6 +52,8 @@ package struct DynamicSampler {
     var burstSum = 0.0
     var burstThreshold = 0.0
     var completedIntervals = 0
+    /// Keys of `counts` that have no rate.
+    private var newKeys = 0
 
     package init(_ algorithm: Algorithm, maximumKeys: Int = 500) {
         self.algorithm = algorithm
@@ -69,15 +71,37 @@ package struct DynamicSampler {
     /// Counts events (spans) of a key and returns its sample rate, at least 1.
     package mutating func rate(of key: UInt64, count: Double, at time: Int64) -> Double {
         advance(to: time)
-        let key = counts[key] != nil || counts.count < maximumKeys ? key : Self.sharedKey
+        let key = hasPlace(key) ? key : Self.sharedKey
+        if counts[key] == nil, rates[key] == nil { newKeys += 1 }
         counts[key, default: 0] += count
         detectBurst(count, at: time)
-        if hasRates { return max(1, rates[key] ?? 1) }
+        if hasRates { return max(1, rates[key] ?? (key == Self.sharedKey ? rateOfNewBucket : 1)) }
         switch algorithm {
         case .average(let goal, _), .movingAverage(let goal, _): return max(1, goal)
         case .movingThroughput(_, let initial, _): return max(1, initial)
-        case .total, .windowed: return 1
+        case .total, .windowed: return key == Self.sharedKey ? rateOfNewBucket : 1
         }
+    }
+
+    /// Whether a key is counted by itself. Of the window's limit keys of earlier updates take their part: otherwise every
+    /// update could begin with a limit's worth of keys that nothing is known of, and that are kept whole.
+    private func hasPlace(_ key: UInt64) -> Bool {
+        if counts[key] != nil { return true }
+        guard case .windowed = algorithm else { return counts.count < maximumKeys }
+        return rates[key] != nil || rates.count + newKeys < maximumKeys
+    }
+
+    /// The shared bucket's rate until the next update knows it: a mean rate's goal, or what leaves it one key's part of the
+    /// throughput. A new key is kept whole, since it is one; the bucket stands for any number of them.
+    private var rateOfNewBucket: Double {
+        let goal: Double
+        switch algorithm {
+        case .average(let goalRate, _), .movingAverage(let goalRate, _): return max(1, goalRate)
+        case .movingThroughput(let perSecond, _, _), .total(let perSecond, _):
+            goal = perSecond * Double(interval) / 1000
+        case .windowed(let perSecond, _, let lookback): goal = perSecond * Double(lookback) / 1000
+        }
+        return max(1, (counts[Self.sharedKey] ?? 0) / max(1, goal / Double(maximumKeys)))
     }
 
     private mutating func advance(to time: Int64) {
@@ -108,10 +132,14 @@ package struct DynamicSampler {
         }
     }
 
+    /// After the counts or the rates have changed as a whole.
+    mutating func countNewKeys() { newKeys = counts.keys.count { rates[$0] == nil } }
+
     // MARK: - Updates
 
     private mutating func update(at time: Int64) {
         burstSum = 0
+        defer { countNewKeys() }
         let seconds = Double(interval) / 1000
         switch algorithm {
         case .average(let goalRate, _):

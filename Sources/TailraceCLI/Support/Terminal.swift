@@ -60,14 +60,22 @@ struct CommandFailure: Error {
 
 /// A line on stderr that is rewritten in place on a terminal, and written every ten seconds elsewhere.
 final class ProgressLine {
-    private var lastShown: Int64 = 0
+    private var lastShown: Int64
     private let isTerminal = Terminal.isTerminal
+
+    /// - Parameter isPatient: say nothing at first, for what is mostly done at once.
+    init(isPatient: Bool = false) { lastShown = isPatient ? WallClock.monotonic() : 0 }
 
     func show(_ text: @autoclosure () -> String) {
         let now = WallClock.monotonic()
         guard now - lastShown >= (isTerminal ? 200 : 10_000) else { return }
         lastShown = now
         Terminal.write(isTerminal ? "\r\u{1b}[K\(text())" : text() + "\n")
+    }
+
+    /// Takes the line away.
+    func clear() {
+        if isTerminal { Terminal.write("\r\u{1b}[K") }
     }
 
     func finish(_ text: String) {

@@ -54,8 +54,10 @@ extension SimulationReport {
 
     private var barPlot: String {
         let groups: [(String, (Simulation.Outcome) -> Double)] = [
-            ("keys", { $0.keyCoverage }), ("shapes", { $0.shapeCoverage }), ("rare keys", { $0.rareCoverage }),
-            ("errors", { $0.errorRecall }),
+            ("keys", { $0.keyCoverage }), ("shapes", { $0.shapeCoverage }),
+            // Where there were none, there is nothing to show, as in the table.
+            ("rare keys", { $0.rareOffered.isEmpty ? 0 : $0.rareCoverage }),
+            ("errors", { $0.errorsOffered == 0 ? 0 : $0.errorRecall }),
         ]
         let width = 200.0 / Double(max(1, simulation.outcomes.count))
         var shapes = ""

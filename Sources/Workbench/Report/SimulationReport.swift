@@ -38,8 +38,9 @@ package struct SimulationReport {
 
     /// With the part of which only the outline is kept.
     private static func errors(_ outcome: Simulation.Outcome) -> String {
+        guard outcome.errorsOffered > 0 else { return "-" }
         let kept = Numbers.percent(outcome.errorRecall)
-        guard outcome.outlinesKept > 0, outcome.errorsOffered > 0 else { return kept }
+        if outcome.outlinesKept == 0 { return kept }
         return kept + " (\(Numbers.percent(Double(outcome.outlinesKept) / Double(outcome.errorsOffered))) in outline)"
     }
 

@@ -14,6 +14,9 @@ package struct RecordedSimulation: SimulatedTraffic {
     package let operations: [String]
     /// Mean spans per second.
     package private(set) var spansPerSecond: Double
+    /// Means of the recording; 0 where it has no spans.
+    package let bytesPerSpan: Double
+    package let spansPerTrace: Double
 
     private struct Gathered {
         var traceID: TraceID
@@ -25,22 +28,33 @@ package struct RecordedSimulation: SimulatedTraffic {
         var end: UInt64 = 0
     }
 
-    /// - Parameter speed: how many times faster than recorded.
+    /// - Parameters:
+    ///   - speed: how many times faster than recorded.
+    ///   - onMalformed: what is told of each request that cannot be read; it is left out.
     /// - Throws: `SpanFileError` where the file cannot be read.
-    package init(path: String, tick: Int64, speed: Double = 1) throws {
+    package init(
+        path: String, tick: Int64, speed: Double = 1, onMalformed: (String) -> Void = { _ in }
+    ) throws {
         self.tick = tick
         let reader = try SpanFileReader(path: path)
         var traces: [TraceID: Gathered] = [:]
         var clock = 0.0
         var lastArrival: Int64?
         while let item = try reader.next() {
-            guard case .request(let record) = item else { continue }
+            guard case .request(let record) = item else {
+                if case .malformed(let error) = item { onMalformed("\(error)") }
+                continue
+            }
             let arrival = record.arrivalMilliseconds ?? 0
             if let lastArrival { clock += Double(min(max(0, arrival - lastArrival), 10_000)) / speed }
             lastArrival = arrival
-            for resource in (try? OTLPDecoder.decode(record.protobuf)) ?? [] {
+            let resources = (try? OTLPDecoder.decode(record.protobuf)) ?? []
+            let spans = resources.reduce(0) { $0 + $1.scopeSpans.reduce(0) { $0 + $1.spans.count } }
+            // Each span's even part of its request: exact enough for a mean, and nothing is encoded anew.
+            let bytes = UInt64(record.protobuf.count / max(1, spans))
+            for resource in resources {
                 let service = resource.resource.serviceName
-                for span in resource.scopeSpans.flatMap(\.spans) { Self.add(span, service, clock, to: &traces) }
+                for span in resource.scopeSpans.flatMap(\.spans) { Self.add(span, service, bytes, clock, to: &traces) }
             }
         }
         var names: [String: Int] = [:]
@@ -65,6 +79,8 @@ package struct RecordedSimulation: SimulatedTraffic {
         self.batches = batches
         operations = order
         spansPerSecond = Double(spanCount) / max(1, Double(batches.count) * Double(tick) / 1000)
+        spansPerTrace = Double(spanCount) / Double(max(1, traces.count))
+        bytesPerSpan = Double(traces.values.reduce(0) { $0 &+ $1.bytes }) / Double(max(1, spanCount))
     }
 
     /// The same traces, so many times as fast.
@@ -91,11 +107,13 @@ package struct RecordedSimulation: SimulatedTraffic {
         return batches[position - 1]
     }
 
-    private static func add(_ span: Span, _ service: String, _ clock: Double, to traces: inout [TraceID: Gathered]) {
+    private static func add(
+        _ span: Span, _ service: String, _ bytes: UInt64, _ clock: Double, to traces: inout [TraceID: Gathered]
+    ) {
         let operation = hash("\(service)\u{0}\(span.name)")
         var trace = traces[span.traceID] ?? Gathered(traceID: span.traceID)
         trace.last = clock
-        trace.bytes += bytesPerSpan
+        trace.bytes &+= bytes
         trace.start = min(trace.start, span.startTime)
         trace.end = max(trace.end, span.endTime)
         trace.spans.append((span.spanID, span.parentSpanID, operation, span.status.code == .error))
@@ -121,12 +139,9 @@ package struct RecordedSimulation: SimulatedTraffic {
         for span in trace.spans { outline.add(span.id, parent: span.parent, isError: span.isError) }
         outline.find()
         facts.outlineSpanCount = UInt32(clamping: outline.isIn.count(where: \.self))
-        facts.outlineByteCount = UInt64(facts.outlineSpanCount) * Self.bytesPerSpan
+        facts.outlineByteCount = facts.byteCount / UInt64(max(1, facts.spanCount)) &* UInt64(facts.outlineSpanCount)
         return facts
     }
-
-    /// Taken for all spans: a recording does not say what they took on the wire.
-    private static let bytesPerSpan: UInt64 = 400
 
     private static func hash(_ text: String) -> UInt64 {
         text.utf8.reduce(FNV1a.offsetBasis) { FNV1a.add($1, to: $0) }

@@ -76,6 +76,8 @@ package struct FleetBudget: Sendable {
     private var sequence: UInt64 = 0
     private var lastReport = Int64.min
     private var lastExpiry = Int64.min
+    /// When this worker's own entries began to come back, monotonic milliseconds.
+    private var heardSince: Int64?
     /// Partitions by budget in the last entry.
     private var reported: [String: Set<String>] = [:]
     /// Workers that were silent for too long.
@@ -102,6 +104,7 @@ package struct FleetBudget: Sendable {
         }
         let heardAt = isBacklog ? now - max(0, settings.staleAfter - 3 * settings.interval) : now
         members[entry.worker] = (entry.sequence, heardAt)
+        if entry.worker == worker, heardSince == nil { heardSince = now }
         var named = Set<String>()
         for demand in entry.demands {
             named.insert(demand.budget)
@@ -174,10 +177,28 @@ package struct FleetBudget: Sendable {
         var known: [String: Double] = [:]
         for (claim, part) in zip(all, parts) { known[claim.key] = part }
         // A partition that the topic does not name yet has an even part until it does.
-        let value = partitions.reduce(0) { $0 + (known[$1] ?? even) }
+        let unnamed = unnamedPartitions(of: budget, named: Set(known.keys), partitionCount, at: now)
+        let named = max(0, 1 - even * Double(unnamed))
+        let value = partitions.reduce(0) { $0 + (known[$1].map { $0 * named } ?? even) }
         return Share(
             value: min(1, value), basis: .demand, members: Set(all.compactMap(\.value.worker)).count,
             fleetDemand: demands.reduce(0, +))
+    }
+
+    /// Partitions that are somebody's although no entry names them for this budget. Their part is not for others: they are with
+    /// workers that run another configuration, in which the budget has another name, or that have only just begun, as this one has.
+    private func unnamedPartitions(
+        of budget: String, named: Set<String>, _ partitionCount: Int, at now: Int64
+    ) -> Int {
+        let sampler = budget.prefix { $0 != "/" }
+        var elsewhere = Set<String>()
+        for (other, all) in claims where other != budget && other.prefix(while: { $0 != "/" }) == sampler {
+            for (partition, claim) in all where claim.worker != nil && !named.contains(partition) {
+                elsewhere.insert(partition)
+            }
+        }
+        guard let heardSince, now - heardSince < 3 * settings.interval else { return elsewhere.count }
+        return max(elsewhere.count, partitionCount - named.count)
     }
 
     /// For how long, in milliseconds, others had the share of partitions that this worker has taken over since the last call.
@@ -196,7 +217,7 @@ package struct FleetBudget: Sendable {
         lastExpiry = now
         for (name, member) in members where now - member.heardAt > settings.staleAfter {
             members[name] = nil
-            if name != worker { expired &+= 1 }
+            if name == worker { heardSince = nil } else { expired &+= 1 }
         }
         for (budget, all) in claims {
             for (partition, claim) in all where now - claim.heardAt > settings.staleAfter {
