@@ -54,6 +54,31 @@ struct SimulateTests {
         }
     }
 
+    @Test(
+        "a sampler alone is tried too: its policies, or one policy",
+        arguments: [
+            "type: budget\nrate: 10 spans/s\n", "policies: [{ name: budget, type: budget, rate: 10 spans/s }]\n",
+            "kind: tail_sampler\nwindow: { max: 20s }\npolicies:\n  - { name: x, type: budget, rate: 10 spans/s }\n",
+        ])
+    func samplerAlone(text: String) throws {
+        try inFolder(["s.yaml": text, "p.yaml": Self.pipeline("10 spans/s"), "r.jsonl": Self.recording]) { path in
+            let result = try Command("simulate", path("s.yaml"), "--scenario", "recorded", path("r.jsonl"))
+            #expect(result.code == 0, "\(result.errors)")
+            let pipeline = try Command("simulate", path("p.yaml"), "--scenario", "recorded", path("r.jsonl"))
+            #expect(result.output == pipeline.output)
+        }
+    }
+
+    @Test("a mistake in a sampler alone is shown at its place in the file")
+    func mistakeInSamplerAlone() throws {
+        try inFolder(["s.yaml": "type: budget\nrate: 10 spam/s\n"]) { path in
+            let result = try Command("simulate", path("s.yaml"))
+            #expect(result.code == 1)
+            #expect(result.errors.contains("s.yaml:2:7: error:"), "\(result.errors)")
+            #expect(!result.errors.contains("stages"), "\(result.errors)")
+        }
+    }
+
     @Test("lines that cannot be read are named, and the command fails after the table")
     func unreadableLines() throws {
         try inFolder(["p.yaml": Self.pipeline("10 spans/s"), "r.jsonl": Self.recording + "broken\n"]) { path in

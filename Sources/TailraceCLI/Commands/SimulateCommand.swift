@@ -19,7 +19,11 @@ struct SimulateCommand: ParsableCommand {
             Example: tailrace simulate pipelines/budget.yaml --scenario recorded spans.jsonl.gz --share 2.5%
             """)
 
-    @Argument(help: "A pipeline file whose sampler has a policy of type budget.") var pipeline: String
+    @Argument(
+        help: """
+            A pipeline file whose sampler has a policy of type budget, or a file with the sampler alone: its policies, or one policy.
+            """)
+    var pipeline: String
     @Option(help: "step10x, burst, diurnal, cardinality, or recorded.") var scenario = "step10x"
     @Argument(help: "Recorded spans, for --scenario recorded.") var input: String?
     @Option(help: "Which traffic to make up.") var seed: UInt64 = 1
@@ -42,7 +46,7 @@ struct SimulateCommand: ParsableCommand {
     }
 
     func run() throws {
-        let plan = try PipelineLoading.load(pipeline)
+        let plan = try PipelineLoading.load(pipeline, takesSampler: true)
         let budgets = plan.samplers.flatMap { BudgetSettings.all(in: plan.stages[$0].settings) }
         var budget = try choose(budgets, plan.name)
         budget.rules = []

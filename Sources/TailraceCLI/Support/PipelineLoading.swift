@@ -3,9 +3,10 @@ import Tailrace
 
 /// Loads pipeline files for commands and shows what is wrong with them.
 enum PipelineLoading {
+    /// - Parameter takesSampler: the file may have a sampler only, see `SamplerFile`.
     /// - Throws: `CommandFailure` after all mistakes were written to stderr.
-    static func load(_ path: String) throws -> PipelinePlan {
-        let (plan, diagnostics) = check(path)
+    static func load(_ path: String, takesSampler: Bool = false) throws -> PipelinePlan {
+        let (plan, diagnostics) = check(path, takesSampler: takesSampler)
         guard let plan, !diagnostics.hasErrors else {
             let count = diagnostics.sorted.filter { $0.severity == .error }.count
             throw CommandFailure("\(path): \(count == 1 ? "one error" : "\(count) errors"), nothing was started")
@@ -17,9 +18,10 @@ enum PipelineLoading {
 extension PipelineLoading {
     /// Loads a pipeline file and shows on stderr what is wrong with it, each mistake with its line and a caret.
     static func check(
-        _ path: String, environment: [String: String] = ProcessEnvironment.variables
+        _ path: String, environment: [String: String] = ProcessEnvironment.variables, takesSampler: Bool = false
     ) -> (plan: PipelinePlan?, diagnostics: Diagnostics) {
-        let document = YAMLLoader.load(path: path, environment: environment)
+        var document = YAMLLoader.load(path: path, environment: environment)
+        if takesSampler { document = SamplerFile.pipeline(around: document) }
         let (plan, diagnostics) = PipelinePlan.load(document, registry: .builtIn)
         show(diagnostics, of: document)
         return (plan, diagnostics)
