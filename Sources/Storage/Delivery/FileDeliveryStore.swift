@@ -14,6 +14,7 @@ public final class FileDeliveryStore: DeliveryStore {
     private let unconfirmed = Mutex<[Int: Unconfirmed]>([:])
     /// The manifest read last, by its bytes: partitions that are taken over together have their entries in the same one.
     private let lastManifest = Mutex<(checksum: UInt64, byteCount: Int, manifest: Manifest)?>(nil)
+    private let indexes = DecisionFileIndexes()
 
     /// One writer's chain of manifests and its decision file.
     private struct Chain {
@@ -196,21 +197,20 @@ public final class FileDeliveryStore: DeliveryStore {
             do {
                 let reader = try DecisionFileReader(
                     path: layout.path(file.path), length: file.length, fileSystem: fileSystem)
-                try reader.forEachGroup { group in
-                    guard group.reaches(oldest) else { return }
-                    try reader.forEachBlockToRemember(in: group, of: entry.partition) { block in
-                        // What the same process decided after it had lost the partition does not count.
-                        var isOfEpoch = file.epoch == 0 || block.epoch == 0 || block.epoch == file.epoch
-                        #if TAILRACE_MUTATIONS
-                            if ProtocolMutation.active == .decisionFileKeptAcrossEpochs { isOfEpoch = true }
-                        #endif
-                        guard isOfEpoch else { return }
-                        do {
-                            try body(block.sampler, block.records.filter { $0.decidedAt >= oldest })
-                        } catch {
-                            stop = error
-                            throw error
-                        }
+                let index = indexes.index(of: file.path)
+                defer { indexes.trim() }
+                try reader.forEachBlockToRemember(of: entry.partition, since: oldest, index) { block in
+                    // What the same process decided after it had lost the partition does not count.
+                    var isOfEpoch = file.epoch == 0 || block.epoch == 0 || block.epoch == file.epoch
+                    #if TAILRACE_MUTATIONS
+                        if ProtocolMutation.active == .decisionFileKeptAcrossEpochs { isOfEpoch = true }
+                    #endif
+                    guard isOfEpoch else { return }
+                    do {
+                        try body(block.sampler, block.records.filter { $0.decidedAt >= oldest })
+                    } catch {
+                        stop = error
+                        throw error
                     }
                 }
             } catch {
@@ -286,6 +286,7 @@ public final class FileDeliveryStore: DeliveryStore {
         #else
             let published = try attempt.entries.filter(isOwned)
         #endif
+        indexes.noteFlush()
         chains.withLock { $0[writer] = attempt.chain }
         unconfirmed.withLock { $0[writer] = nil }
         return published
