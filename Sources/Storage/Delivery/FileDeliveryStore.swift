@@ -14,6 +14,8 @@ public final class FileDeliveryStore: DeliveryStore {
     private let unconfirmed = Mutex<[Int: Unconfirmed]>([:])
     /// The manifest read last, by its bytes: partitions that are taken over together have their entries in the same one.
     private let lastManifest = Mutex<(checksum: UInt64, byteCount: Int, manifest: Manifest)?>(nil)
+    /// By chain.
+    private let digests = Mutex<[String: ChainDigest]>([:])
     private let indexes = DecisionFileIndexes()
 
     /// One writer's chain of manifests and its decision file.
@@ -41,6 +43,7 @@ public final class FileDeliveryStore: DeliveryStore {
     /// be forgotten whole.
     private static let maximumDecisionFile: UInt64 = 64 << 20
     private static let maximumDecisionSpan: Int64 = 600_000
+    private static let maximumDigests = 64
 
     /// - Parameter incarnation: names this start of this process; never used before.
     public init(layout: StoreLayout, incarnation: String, fileSystem: any FileSystem = LocalFileSystem()) throws {
@@ -146,16 +149,46 @@ public final class FileDeliveryStore: DeliveryStore {
     /// The newest undamaged entry that the owner of this epoch published.
     private func lastOwnEntry(of partition: PartitionID, epoch: Epoch) throws -> FoundEntry? {
         for chain in try fileSystem.list(layout.manifests) where chain.hasPrefix(epoch.incarnation + "-") {
-            for name in try Self.manifestNames(fileSystem.list(layout.manifests + "/" + chain)).reversed() {
-                guard let manifest = try readManifest(chain: chain, name: name) else { continue }
-                guard let entry = manifest.entries.first(where: { $0.partition == partition }) else { continue }
-                if entry.epoch > epoch.number { continue }
-                if entry.epoch < epoch.number { break }
-                return (
-                    entry,
-                    Epoch.ManifestPosition(chain: chain, sequence: manifest.sequence, epoch: epoch.number)
-                )
+            let names = try Self.manifestNames(fileSystem.list(layout.manifests + "/" + chain))
+            if let found = try lastEntry(of: partition, epoch: epoch.number, chain, names) { return found }
+        }
+        return nil
+    }
+
+    /// The newest undamaged entry of an epoch in a chain.
+    ///
+    /// - Parameter names: of the chain's manifests, as listed now.
+    private func lastEntry(
+        of partition: PartitionID, epoch: UInt64, _ chain: String, _ names: [String]
+    ) throws -> FoundEntry? {
+        let numbers = names.compactMap(Self.manifestNumber)
+        if numbers.count == names.count {
+            let answer = try digests.withLock { digests in
+                // Chains of many starts of processes: none of them is asked for again when their partitions are taken over.
+                if digests.count >= Self.maximumDigests, digests[chain] == nil { digests = [:] }
+                return try digests[chain, default: ChainDigest()].find(partition, epoch: epoch, in: numbers) { number in
+                    try readManifest(chain: chain, name: Self.manifestName(number))?.entries
+                }
             }
+            switch answer {
+            case .nowhere: return nil
+            case .at(let number):
+                if let manifest = try readManifest(chain: chain, name: Self.manifestName(number)),
+                    let entry = manifest.entries.first(where: { $0.partition == partition }), entry.epoch == epoch
+                {
+                    return (entry, Epoch.ManifestPosition(chain: chain, sequence: manifest.sequence, epoch: epoch))
+                }
+                digests.withLock { $0[chain] = nil }
+            case .unknown: break
+            }
+        }
+        // Some manifest is damaged or has gone.
+        for name in names.reversed() {
+            guard let manifest = try readManifest(chain: chain, name: name) else { continue }
+            guard let entry = manifest.entries.first(where: { $0.partition == partition }) else { continue }
+            if entry.epoch > epoch { continue }
+            if entry.epoch < epoch { break }
+            return (entry, Epoch.ManifestPosition(chain: chain, sequence: manifest.sequence, epoch: epoch))
         }
         return nil
     }
@@ -427,6 +460,12 @@ public final class FileDeliveryStore: DeliveryStore {
     }
 
     package static func manifestName(_ sequence: UInt64) -> String { padded(sequence) + ".manifest" }
+
+    /// Nil where the name is not as `manifestName` makes them.
+    private static func manifestNumber(_ name: String) -> UInt64? {
+        guard let number = UInt64(name.dropLast(".manifest".count)), manifestName(number) == name else { return nil }
+        return number
+    }
 
     static func manifestNames(_ names: [String]) -> [String] { names.filter { $0.hasSuffix(".manifest") } }
 
