@@ -1,3 +1,4 @@
+import OTLP
 import Pipeline
 import TraceModel
 
@@ -157,11 +158,14 @@ struct DecisionFileReader: Sendable {
                 for block in try blocks(of: group, partition: partition) { try body(block) }
             }
         }
-        for place in try index.places(of: partition, since: oldest, in: self) {
+        let places = try index.places(of: partition, since: oldest, in: self)
+        if places.isEmpty { return }
+        var decompressor = try ZstdDecompressor()
+        for place in places {
             let bytes = try read(place.offset, place.length)
-            for block in try DecisionFile.decodeBlocks(bytes[...], of: partition, withDetails: false) {
-                try body(block)
-            }
+            for block in try DecisionFile.decodeBlocks(
+                bytes[...], of: partition, withDetails: false, &decompressor)
+            { try body(block) }
         }
     }
 

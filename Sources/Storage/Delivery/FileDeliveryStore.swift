@@ -461,10 +461,13 @@ public final class FileDeliveryStore: DeliveryStore {
 
     package static func manifestName(_ sequence: UInt64) -> String { padded(sequence) + ".manifest" }
 
-    /// Nil where the name is not as `manifestName` makes them.
-    private static func manifestNumber(_ name: String) -> UInt64? {
-        guard let number = UInt64(name.dropLast(".manifest".count)), manifestName(number) == name else { return nil }
-        return number
+    /// Nil where the name is not as `manifestName` makes them. Called for each name of long chains: makes no strings.
+    static func manifestNumber(_ name: String) -> UInt64? {
+        let digits = name.utf8.prefix { (0x30...0x39).contains($0) }
+        guard digits.count >= 12, digits.count == 12 || digits.first != 0x30, name.utf8.count == digits.count + 9,
+            name.hasSuffix(".manifest")
+        else { return nil }
+        return UInt64(Substring(digits))
     }
 
     static func manifestNames(_ names: [String]) -> [String] { names.filter { $0.hasSuffix(".manifest") } }

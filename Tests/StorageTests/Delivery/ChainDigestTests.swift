@@ -94,4 +94,15 @@ struct ChainDigestTests {
         }
         #expect(find(0, epoch: 3) == .at(500))
     }
+
+    @Test("names of manifests say their numbers")
+    func names() {
+        for number in [0, 1, 999_999_999_999, 1_000_000_000_000, .max] as [UInt64] {
+            #expect(FileDeliveryStore.manifestNumber(FileDeliveryStore.manifestName(number)) == number)
+        }
+        for name in [
+            "1.manifest", "x.manifest", ".manifest", "0000000000001.manifest", "000000000001.manifest.tmp",
+            "00000000000x1.manifest", "000000000001manifest", "99999999999999999999.manifest", "+00000000001.manifest",
+        ] { #expect(FileDeliveryStore.manifestNumber(name) == nil, "\(name)") }
+    }
 }
