@@ -164,7 +164,7 @@ public final class FileDeliveryStore: DeliveryStore {
         let numbers = names.compactMap(Self.manifestNumber)
         if numbers.count == names.count {
             let answer = try digests.withLock { digests in
-                // Chains of many starts of processes: none of them is asked for again when their partitions are taken over.
+                // Most are of processes that ended long ago, whose partitions others have taken over: nobody asks for them again.
                 if digests.count >= Self.maximumDigests, digests[chain] == nil { digests = [:] }
                 return try digests[chain, default: ChainDigest()].find(partition, epoch: epoch, in: numbers) { number in
                     try readManifest(chain: chain, name: Self.manifestName(number))?.entries
