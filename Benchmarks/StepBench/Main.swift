@@ -10,6 +10,11 @@ struct Main {
         case "restore" where arguments.count == 3:
             let options = Array(arguments.dropFirst())
             try RestoreBenchmarks.run(directory: options[0], decisions: Int(options[1]) ?? 1_000_000)
+        case "takeover" where arguments.count == 5:
+            let counts = arguments.dropFirst(2).compactMap { Int($0) }.filter { $0 > 0 }
+            guard counts.count == 3 else { exit(2) }
+            try TakeOverBenchmark.run(
+                directory: arguments[1], partitions: counts[0], flushes: counts[1], decisions: counts[2])
         case "window" where arguments.count == 4:
             let options = Array(arguments.dropFirst())
             try SpillBenchmarks.run(buffer: options[0], directory: options[1], minutes: Int(options[2]) ?? 7)
@@ -31,7 +36,7 @@ struct Main {
                 """
                 usage: StepBench produce BROKERS TOPIC SPANS [PER-SECOND [COMPRESSION]] | broker TOPIC PARTITIONS | drain BROKERS TOPIC | watch PORT SPANS
                        StepBench recover PORT POSITION LAG
-                       StepBench policies [SET ROUNDS SPANS] | samplers | traceql | decisions | restore DIRECTORY DECISIONS | window memory-or-disk DIRECTORY MINUTES
+                       StepBench policies [SET ROUNDS SPANS] | samplers | traceql | decisions | restore DIRECTORY DECISIONS | takeover DIRECTORY PARTITIONS FLUSHES DECISIONS-PER-FLUSH | window memory-or-disk DIRECTORY MINUTES
                 """)
             exit(2)
         }

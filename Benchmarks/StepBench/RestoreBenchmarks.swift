@@ -60,7 +60,7 @@ enum RestoreBenchmarks {
         try RestoreBesideBenchmark.run(layout, tasks[0].entry.partition, start: start)
     }
 
-    private static func record(_ number: UInt64, at time: Int64) -> DecisionRecord {
+    static func record(_ number: UInt64, at time: Int64) -> DecisionRecord {
         var mixed = number &* 0x9e37_79b9_7f4a_7c15
         mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
         mixed ^= mixed >> 27

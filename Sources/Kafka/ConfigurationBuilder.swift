@@ -1,6 +1,6 @@
 import CLibrdkafka
 
-/// Collects options in an `rd_kafka_conf_t`, and what librdkafka does not know of them.
+/// Collects options in an `rd_kafka_conf_t`, and what librdkafka does not know of the user's.
 final class ConfigurationBuilder {
     let configuration: OpaquePointer
     private(set) var unsupported: [KafkaUnsupportedOption] = []
@@ -18,13 +18,11 @@ final class ConfigurationBuilder {
 
     func set(_ key: String, _ value: Int) throws(KafkaError) { try set(key, String(value)) }
 
-    /// Sets an option that only some versions know; the others are asked and the answer is reported.
+    /// Sets an option of the module's own that only some versions know. Where it is left out nobody is told: nobody asked for it.
     ///
-    /// - Returns: whether it is known.
-    func setIfKnown(_ key: String, _ value: String) throws(KafkaError) -> Bool {
-        let before = unsupported.count
-        try set(key, value, isOptional: true)
-        return unsupported.count == before
+    /// - Returns: whether it is known, and set.
+    func setIfKnown(_ key: String, _ value: String) -> Bool {
+        rd_kafka_conf_set(configuration, key, value, nil, 0) == RD_KAFKA_CONF_OK
     }
 
     /// Sets the user's options after the module's own, so that they win; refuses those that are `reserved`.

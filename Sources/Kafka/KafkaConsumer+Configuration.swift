@@ -94,7 +94,7 @@ extension KafkaConsumer {
         try builder.set("queued.min.messages", 10_000_000)
         // At the bound the fetcher sleeps for up to a second, and only librdkafka 2.2.0 and newer let one shorten that. With
         // an older one the queue must last while it sleeps: 64 MiB halved the speed of catching up, 256 MiB do not.
-        let sleepsShortly = try builder.setIfKnown("fetch.queue.backoff.ms", "5")
+        let sleepsShortly = builder.setIfKnown("fetch.queue.backoff.ms", "5")
         try builder.set(
             "queued.max.messages.kbytes", configuration.queuedMaxKBytes ?? (sleepsShortly ? 65_536 : 262_144))
         try builder.set("fetch.wait.max.ms", configuration.fetchWaitMaxMs)

@@ -7,7 +7,7 @@ import Synchronization
 /// during a poll and inside the rebalance handler; after `close()` it throws `.closed`.
 public final class KafkaConsumer: @unchecked Sendable {
     public let configuration: Configuration
-    /// Options that the librdkafka in use does not know and that were therefore left out.
+    /// Options of the user's that the librdkafka in use does not know and that were therefore left out.
     public let unsupportedOptions: [KafkaUnsupportedOption]
 
     private let current: Mutex<ClientHandle?>

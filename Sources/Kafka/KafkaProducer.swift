@@ -23,7 +23,7 @@ public final class KafkaProducer: @unchecked Sendable {
     }
 
     public let configuration: Configuration
-    /// Options that the librdkafka in use does not know and that were therefore left out.
+    /// Options of the user's that the librdkafka in use does not know and that were therefore left out.
     public let unsupportedOptions: [KafkaUnsupportedOption]
     let tally: Tally
     private let running: Mutex<Running?>

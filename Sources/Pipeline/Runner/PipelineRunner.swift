@@ -13,7 +13,7 @@ public final class PipelineRunner: @unchecked Sendable {
     /// Changed by a reload only.
     private let parts: Mutex<Parts>
     private let failure = Mutex<String?>(nil)
-    private let losses = Mutex<[String]>([])
+    private let losses = Mutex(LatestMessages(limit: 20))
     private let routes = Mutex<[PartitionID: Route]>([:])
     /// Sources are told under the lock, so that the last word is the right one.
     private let pauses = Mutex(PartitionPauses())
@@ -145,8 +145,8 @@ public final class PipelineRunner: @unchecked Sendable {
     /// Why the pipeline cannot go on; nil while it can.
     public var failureMessage: String? { failure.withLock { $0 } }
 
-    /// Gaps that were found in the logs.
-    public var dataLosses: [String] { losses.withLock { $0 } }
+    /// The latest gaps that were found in the logs.
+    public var dataLosses: [String] { losses.withLock { $0.lines } }
 
     public var snapshots: [WorkerSnapshot] { workers.map(\.latestSnapshot) }
 

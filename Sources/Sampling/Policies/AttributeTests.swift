@@ -41,12 +41,12 @@ final class AttributeTests {
     private let texts: [TextTest]
     private let values: TextList
     private let patterns: [StringTest]
-    private let memory: ValueMemory
+    private var memory: ValueMemory
 
     /// More values than this are looked up in the memory rather than compared.
     private static let fewValues = 4
     /// Tests of a key whose results fit the memory's; more are made each time.
-    private static let rememberedTests = 64
+    private static let rememberedTests = ValueMemory.resultBits
 
     init(_ conditions: [(bit: Int, condition: AttributeCondition)]) {
         let byKey = Dictionary(grouping: conditions) { $0.condition.key }
@@ -136,11 +136,11 @@ final class AttributeTests {
         let tests = ofKey[key].texts
         if tests.isEmpty { return }
         let ends = ByteEnds(text)
-        guard ofKey[key].table >= 0, let place = memory.place(of: text, ends, table: ofKey[key].table) else {
+        let table = ofKey[key].table
+        guard table >= 0, text.count <= ValueMemory.longestValue else {
             return test(text, ends, tests: tests, &met)
         }
-        var results: UInt64
-        if let known = place.results(of: text) { results = known } else { results = learn(text, ends, tests, place) }
+        var results = memory.results(of: text, ends, table: table) ?? learn(text, ends, tests, table)
         while results != 0 {
             met.insert(texts[tests.lowerBound &+ results.trailingZeroBitCount].bit)
             results &= results &- 1
@@ -153,13 +153,13 @@ final class AttributeTests {
     /// Makes the tests that are remembered: bit by bit which are met.
     @inline(never)
     private func learn(
-        _ text: UnsafeRawBufferPointer, _ ends: ByteEnds, _ tests: Range<Int>, _ place: ValueMemory.Place
+        _ text: UnsafeRawBufferPointer, _ ends: ByteEnds, _ tests: Range<Int>, _ table: Int
     ) -> UInt64 {
         var results: UInt64 = 0
         for (position, index) in tests.prefix(Self.rememberedTests).enumerated() where isMet(index, text, ends) {
             results |= 1 << UInt64(position)
         }
-        place.remember(text, results)
+        memory.remember(text, ends, table: table, results)
         return results
     }
 

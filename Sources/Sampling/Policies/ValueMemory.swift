@@ -1,56 +1,74 @@
-import Glibc
-
 /// What texts met before: results by table and value. A value has one place in a table, which the next value that belongs
 /// there takes.
 ///
-/// A line of the processor's cache per value. Values are kept whole, since equal hashes could be made on purpose; long ones
-/// are not kept. A table has a fixed size of 16 KiB.
-struct ValueMemory: ~Copyable {
-    private static let lineSize = 64
+/// Values are kept whole, since equal hashes could be made on purpose; long ones are not kept. A table has a fixed size of
+/// 16 KiB.
+struct ValueMemory {
+    /// Words of a line: results and length; the first and the last eight bytes of the value; those from the ninth byte on by eights
+    /// up to the last eight.
+    private static let lineSize = 8
     private static let linesPerTable = 256
-    // A line: eight bytes of results, the value's length plus 1 (0: nothing), the value.
-    private static let lengthOffset = 8
-    private static let valueOffset = 9
-    static let longestValue = lineSize - valueOffset
+    private static let middleOffset = 3
+    /// The lowest bits of the first word hold the value's length plus 1; 0 where there is nothing.
+    private static let lengthBits: UInt64 = 6
+    private static let lengthMask: UInt64 = 1 << lengthBits - 1
+    /// What fits: its first and last eight bytes, and five words between them.
+    static let longestValue = 56
+    /// Results are the lowest bits of a word, as many as these.
+    static let resultBits = 64 - Int(lengthBits)
 
-    private let lines: UnsafeMutableRawPointer
+    private var words: [UInt64]
 
-    init(tables: Int) {
-        let size = tables * Self.linesPerTable * Self.lineSize
-        lines = .allocate(byteCount: max(size, 1), alignment: Self.lineSize)
-        lines.initializeMemory(as: UInt8.self, repeating: 0, count: size)
-    }
+    init(tables: Int) { words = Array(repeating: 0, count: tables * Self.linesPerTable * Self.lineSize) }
 
-    deinit { lines.deallocate() }
-
-    /// Where a value is kept, if it is; nil for what is too long.
+    /// What was remembered of this very value.
     ///
     /// - Parameter ends: of `text`.
     @inline(__always)
-    func place(of text: UnsafeRawBufferPointer, _ ends: ByteEnds, table: Int) -> Place? {
-        guard text.count <= Self.longestValue else { return nil }
-        let line = Int(truncatingIfNeeded: ends.hash(count: text.count) &>> 56)
-        return Place(line: lines + (table &* Self.linesPerTable &+ line) &* Self.lineSize)
+    func results(of text: UnsafeRawBufferPointer, _ ends: ByteEnds, table: Int) -> UInt64? {
+        let line = Self.line(ends, count: text.count, table: table)
+        let head = words[line]
+        guard head & Self.lengthMask == UInt64(truncatingIfNeeded: text.count &+ 1), words[line &+ 1] == ends.first,
+            words[line &+ 2] == ends.last, text.count <= 16 || hasMiddle(of: text, line)
+        else { return nil }
+        return head &>> Self.lengthBits
     }
 
-    struct Place {
-        fileprivate let line: UnsafeMutableRawPointer
-
-        /// What was remembered of this very value.
-        @inline(__always)
-        func results(of text: UnsafeRawBufferPointer) -> UInt64? {
-            guard let start = text.baseAddress,
-                Int(line.load(fromByteOffset: lengthOffset, as: UInt8.self)) == text.count &+ 1,
-                memcmp(line + valueOffset, start, text.count) == 0
-            else { return nil }
-            return line.load(as: UInt64.self)
+    /// - Parameter text: of the length that the line says.
+    private func hasMiddle(of text: UnsafeRawBufferPointer, _ line: Int) -> Bool {
+        var place = line &+ Self.middleOffset
+        var offset = 8
+        while offset < text.count &- 8 {
+            if words[place] != Self.word(text, offset) { return false }
+            place &+= 1
+            offset &+= 8
         }
+        return true
+    }
 
-        func remember(_ text: UnsafeRawBufferPointer, _ results: UInt64) {
-            guard let start = text.baseAddress, text.count <= longestValue else { return }
-            line.storeBytes(of: results, as: UInt64.self)
-            line.storeBytes(of: UInt8(text.count + 1), toByteOffset: lengthOffset, as: UInt8.self)
-            (line + valueOffset).copyMemory(from: start, byteCount: text.count)
+    /// Remembers what a value met, where it is not too long.
+    ///
+    /// - Parameter results: in the lowest `resultBits` bits.
+    mutating func remember(_ text: UnsafeRawBufferPointer, _ ends: ByteEnds, table: Int, _ results: UInt64) {
+        guard text.count <= Self.longestValue else { return }
+        let line = Self.line(ends, count: text.count, table: table)
+        words[line] = results << Self.lengthBits | UInt64(text.count + 1)
+        words[line + 1] = ends.first
+        words[line + 2] = ends.last
+        for (index, offset) in stride(from: 8, to: text.count - 8, by: 8).enumerated() {
+            words[line + Self.middleOffset + index] = Self.word(text, offset)
         }
+    }
+
+    /// Of its first word.
+    @inline(__always)
+    private static func line(_ ends: ByteEnds, count: Int, table: Int) -> Int {
+        (table &* linesPerTable &+ Int(truncatingIfNeeded: ends.hash(count: count) &>> 56)) &* lineSize
+    }
+
+    @inline(__always)
+    private static func word(_ text: UnsafeRawBufferPointer, _ offset: Int) -> UInt64 {
+        // Checked: it traps rather than read beyond the text.
+        text.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
     }
 }

@@ -272,6 +272,15 @@ enum DecisionFile {
     static func decodeBlocks(
         _ bytes: ArraySlice<UInt8>, of partition: PartitionID? = nil, withDetails: Bool = true
     ) throws -> [DecisionBlock] {
+        var decompressor = try ZstdDecompressor()
+        return try decodeBlocks(bytes, of: partition, withDetails: withDetails, &decompressor)
+    }
+
+    /// - Parameter decompressor: to make one takes as long as to unpack a small block.
+    static func decodeBlocks(
+        _ bytes: ArraySlice<UInt8>, of partition: PartitionID?, withDetails: Bool,
+        _ decompressor: inout ZstdDecompressor
+    ) throws -> [DecisionBlock] {
         let wanted = partition.map(partitionHash)
         var blocks: [DecisionBlock] = []
         var position = bytes.startIndex
@@ -287,7 +296,7 @@ enum DecisionFile {
                 throw StoreError.damaged("a block's checksum does not match")
             }
             if wanted == nil || wanted == hash {
-                let block = try decodeBlock(bytes[start..<end], withDetails: withDetails)
+                let block = try decodeBlock(bytes[start..<end], withDetails: withDetails, &decompressor)
                 if partition == nil || partition == block.partition { blocks.append(block) }
             }
             position = end + checksumSize
@@ -295,7 +304,9 @@ enum DecisionFile {
         return blocks
     }
 
-    private static func decodeBlock(_ bytes: ArraySlice<UInt8>, withDetails: Bool) throws -> DecisionBlock {
+    private static func decodeBlock(
+        _ bytes: ArraySlice<UInt8>, withDetails: Bool, _ decompressor: inout ZstdDecompressor
+    ) throws -> DecisionBlock {
         var sizes = ByteDecoder(bytes)
         let narrowLength = try sizes.count()
         let narrowRaw = try sizes.varint()
@@ -305,8 +316,8 @@ enum DecisionFile {
         guard bytes.endIndex - start >= narrowLength + wideLength else { throw StoreError.truncated }
         let middle = start + narrowLength
         let end = middle + wideLength
-        var narrow = ByteDecoder(try unpack(bytes[start..<middle], narrowRaw))
-        var wide = ByteDecoder(withDetails ? try unpack(bytes[middle..<end], wideRaw) : [])
+        var narrow = ByteDecoder(try unpack(bytes[start..<middle], narrowRaw, &decompressor))
+        var wide = ByteDecoder(withDetails ? try unpack(bytes[middle..<end], wideRaw, &decompressor) : [])
         var ids = ByteDecoder(bytes[end...])
 
         let partition = PartitionID(
@@ -333,7 +344,7 @@ enum DecisionFile {
         }
         if !ids.isAtEnd {
             let detailsRaw = try ids.varint()
-            try decodeDetails(try unpack(bytes[ids.position...], detailsRaw), into: &block)
+            try decodeDetails(try unpack(bytes[ids.position...], detailsRaw, &decompressor), into: &block)
             ids = ByteDecoder([])
         }
         guard narrow.isAtEnd, wide.isAtEnd, ids.isAtEnd else {
@@ -343,9 +354,14 @@ enum DecisionFile {
     }
 
     /// No zstd frame of ours expands a thousandfold and more than it says; what it says bounds the memory asked for.
-    private static func unpack(_ bytes: ArraySlice<UInt8>, _ rawSize: UInt64) throws -> [UInt8] {
+    private static func unpack(
+        _ bytes: ArraySlice<UInt8>, _ rawSize: UInt64, _ decompressor: inout ZstdDecompressor
+    ) throws -> [UInt8] {
         guard rawSize <= 1 << 32 else { throw StoreError.damaged("a block says it has \(rawSize) bytes") }
-        let raw = try Zstd.decompress(Array(bytes), maximumSize: Int(rawSize))
+        var raw: [UInt8] = []
+        try bytes.withUnsafeBytes {
+            try decompressor.decompress($0, appendingTo: &raw, maximumSize: Int(rawSize))
+        }
         guard raw.count == Int(rawSize) else { throw StoreError.damaged("a block has \(raw.count) bytes") }
         return raw
     }

@@ -1,3 +1,4 @@
+import OTLP
 import Pipeline
 import TraceModel
 
@@ -14,6 +15,11 @@ struct DecisionFileReader: Sendable {
         var length: UInt64
 
         var end: UInt64 { offset + length }
+
+        /// Of the first block; in version 1 the group is a block.
+        var blocksOffset: UInt64 {
+            header.map { offset + UInt64(DecisionFile.groupHeaderSize) + UInt64($0.filterLength) } ?? offset
+        }
 
         /// Whether a decision of `oldest` or later may be in it.
         func reaches(_ oldest: Int64) -> Bool { header.map { $0.lastDecidedAt >= oldest } ?? true }
@@ -93,8 +99,7 @@ struct DecisionFileReader: Sendable {
                 let block = try DecisionFile.decodeLegacyBlock(read(group.offset, Int(group.length)))
                 return partition == nil || partition == block.partition ? [block] : []
             }
-            let start = group.offset + UInt64(DecisionFile.groupHeaderSize) + UInt64(header.filterLength)
-            let bytes = try read(start, Int(header.blocksLength))
+            let bytes = try read(group.blocksOffset, Int(header.blocksLength))
             return try DecisionFile.decodeBlocks(bytes[...], of: partition)
         } catch let error as FileError {
             throw error
@@ -103,28 +108,64 @@ struct DecisionFileReader: Sendable {
         }
     }
 
-    /// Visits one partition's blocks of a group, without what only people want to know (sizes, durations, offsets). Reads the
-    /// headers of the other partitions' blocks only, and one block at a time.
-    func forEachBlockToRemember(
-        in group: Group, of partition: PartitionID, _ body: (DecisionBlock) throws -> Void
-    ) throws {
-        guard let header = group.header else {
-            for block in try blocks(of: group, partition: partition) { try body(block) }
-            return
+    /// Whose a block is, and where. Not of version 1, which does not say so in few bytes.
+    struct BlockHeader: Sendable, Comparable {
+        /// Of several partitions with one hash the contents of the block tell.
+        var partitionHash: UInt64
+        /// Bytes from the first block of the group.
+        var offset: UInt32
+        /// With header and checksum.
+        var length: UInt32
+
+        static func < (one: Self, other: Self) -> Bool {
+            (one.partitionHash, one.offset) < (other.partitionHash, other.offset)
         }
-        let wanted = DecisionFile.partitionHash(partition)
-        var position = group.offset + UInt64(DecisionFile.groupHeaderSize) + UInt64(header.filterLength)
+    }
+
+    /// Reads the headers of a group's blocks, in their order.
+    func blockHeaders(of group: Group) throws -> [BlockHeader] {
+        guard let header = group.header else { return [] }
+        var headers: [BlockHeader] = []
+        headers.reserveCapacity(Int(clamping: min(header.blockCount, header.blocksLength / 20)))
+        var position = group.blocksOffset
         while position < group.end {
             var start = ByteDecoder(try read(position, DecisionFile.blockHeaderSize))
-            let length = Int(try start.fixed(UInt32.self)) + DecisionFile.blockHeaderSize + DecisionFile.checksumSize
-            guard group.end - position >= UInt64(length) else { throw StoreError.truncated }
-            if try start.fixed(UInt64.self) == wanted {
-                let bytes = try read(position, length)
-                for block in try DecisionFile.decodeBlocks(bytes[...], of: partition, withDetails: false) {
-                    try body(block)
-                }
+            let length =
+                UInt64(try start.fixed(UInt32.self)) + UInt64(DecisionFile.blockHeaderSize + DecisionFile.checksumSize)
+            guard group.end - position >= length else { throw StoreError.truncated }
+            headers.append(
+                BlockHeader(
+                    partitionHash: try start.fixed(), offset: UInt32(truncatingIfNeeded: position - group.blocksOffset),
+                    length: UInt32(truncatingIfNeeded: length)))
+            position += length
+        }
+        guard headers.count == Int(header.blockCount) else {
+            throw StoreError.damaged("a group has other blocks than its header says (at byte \(group.offset))")
+        }
+        return headers
+    }
+
+    /// Visits one partition's blocks of the groups that have decisions of `oldest` or later, one block at a time, without what
+    /// only people want to know (sizes, durations, offsets). Reads headers and these blocks only.
+    ///
+    /// - Parameter index: of this file; what is read of the headers is added to it.
+    func forEachBlockToRemember(
+        of partition: PartitionID, since oldest: Int64, _ index: DecisionFileIndex,
+        _ body: (DecisionBlock) throws -> Void
+    ) throws {
+        if isLegacy {
+            return try forEachGroup { group in
+                for block in try blocks(of: group, partition: partition) { try body(block) }
             }
-            position += UInt64(length)
+        }
+        let places = try index.places(of: partition, since: oldest, in: self)
+        if places.isEmpty { return }
+        var decompressor = try ZstdDecompressor()
+        for place in places {
+            let bytes = try read(place.offset, place.length)
+            for block in try DecisionFile.decodeBlocks(
+                bytes[...], of: partition, withDetails: false, &decompressor)
+            { try body(block) }
         }
     }
 

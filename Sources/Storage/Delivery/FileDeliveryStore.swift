@@ -14,6 +14,9 @@ public final class FileDeliveryStore: DeliveryStore {
     private let unconfirmed = Mutex<[Int: Unconfirmed]>([:])
     /// The manifest read last, by its bytes: partitions that are taken over together have their entries in the same one.
     private let lastManifest = Mutex<(checksum: UInt64, byteCount: Int, manifest: Manifest)?>(nil)
+    /// By chain.
+    private let digests = Mutex<[String: ChainDigest]>([:])
+    private let indexes = DecisionFileIndexes()
 
     /// One writer's chain of manifests and its decision file.
     private struct Chain {
@@ -40,6 +43,7 @@ public final class FileDeliveryStore: DeliveryStore {
     /// be forgotten whole.
     private static let maximumDecisionFile: UInt64 = 64 << 20
     private static let maximumDecisionSpan: Int64 = 600_000
+    private static let maximumDigests = 64
 
     /// - Parameter incarnation: names this start of this process; never used before.
     public init(layout: StoreLayout, incarnation: String, fileSystem: any FileSystem = LocalFileSystem()) throws {
@@ -145,16 +149,46 @@ public final class FileDeliveryStore: DeliveryStore {
     /// The newest undamaged entry that the owner of this epoch published.
     private func lastOwnEntry(of partition: PartitionID, epoch: Epoch) throws -> FoundEntry? {
         for chain in try fileSystem.list(layout.manifests) where chain.hasPrefix(epoch.incarnation + "-") {
-            for name in try Self.manifestNames(fileSystem.list(layout.manifests + "/" + chain)).reversed() {
-                guard let manifest = try readManifest(chain: chain, name: name) else { continue }
-                guard let entry = manifest.entries.first(where: { $0.partition == partition }) else { continue }
-                if entry.epoch > epoch.number { continue }
-                if entry.epoch < epoch.number { break }
-                return (
-                    entry,
-                    Epoch.ManifestPosition(chain: chain, sequence: manifest.sequence, epoch: epoch.number)
-                )
+            let names = try Self.manifestNames(fileSystem.list(layout.manifests + "/" + chain))
+            if let found = try lastEntry(of: partition, epoch: epoch.number, chain, names) { return found }
+        }
+        return nil
+    }
+
+    /// The newest undamaged entry of an epoch in a chain.
+    ///
+    /// - Parameter names: of the chain's manifests, as listed now.
+    private func lastEntry(
+        of partition: PartitionID, epoch: UInt64, _ chain: String, _ names: [String]
+    ) throws -> FoundEntry? {
+        let numbers = names.compactMap(Self.manifestNumber)
+        if numbers.count == names.count {
+            let answer = try digests.withLock { digests in
+                // Most are of processes that ended long ago, whose partitions others have taken over: nobody asks for them again.
+                if digests.count >= Self.maximumDigests, digests[chain] == nil { digests = [:] }
+                return try digests[chain, default: ChainDigest()].find(partition, epoch: epoch, in: numbers) { number in
+                    try readManifest(chain: chain, name: Self.manifestName(number))?.entries
+                }
             }
+            switch answer {
+            case .nowhere: return nil
+            case .at(let number):
+                if let manifest = try readManifest(chain: chain, name: Self.manifestName(number)),
+                    let entry = manifest.entries.first(where: { $0.partition == partition }), entry.epoch == epoch
+                {
+                    return (entry, Epoch.ManifestPosition(chain: chain, sequence: manifest.sequence, epoch: epoch))
+                }
+                digests.withLock { $0[chain] = nil }
+            case .unknown: break
+            }
+        }
+        // Some manifest is damaged or has gone.
+        for name in names.reversed() {
+            guard let manifest = try readManifest(chain: chain, name: name) else { continue }
+            guard let entry = manifest.entries.first(where: { $0.partition == partition }) else { continue }
+            if entry.epoch > epoch { continue }
+            if entry.epoch < epoch { break }
+            return (entry, Epoch.ManifestPosition(chain: chain, sequence: manifest.sequence, epoch: epoch))
         }
         return nil
     }
@@ -196,21 +230,20 @@ public final class FileDeliveryStore: DeliveryStore {
             do {
                 let reader = try DecisionFileReader(
                     path: layout.path(file.path), length: file.length, fileSystem: fileSystem)
-                try reader.forEachGroup { group in
-                    guard group.reaches(oldest) else { return }
-                    try reader.forEachBlockToRemember(in: group, of: entry.partition) { block in
-                        // What the same process decided after it had lost the partition does not count.
-                        var isOfEpoch = file.epoch == 0 || block.epoch == 0 || block.epoch == file.epoch
-                        #if TAILRACE_MUTATIONS
-                            if ProtocolMutation.active == .decisionFileKeptAcrossEpochs { isOfEpoch = true }
-                        #endif
-                        guard isOfEpoch else { return }
-                        do {
-                            try body(block.sampler, block.records.filter { $0.decidedAt >= oldest })
-                        } catch {
-                            stop = error
-                            throw error
-                        }
+                let index = indexes.index(of: file.path)
+                defer { indexes.trim() }
+                try reader.forEachBlockToRemember(of: entry.partition, since: oldest, index) { block in
+                    // What the same process decided after it had lost the partition does not count.
+                    var isOfEpoch = file.epoch == 0 || block.epoch == 0 || block.epoch == file.epoch
+                    #if TAILRACE_MUTATIONS
+                        if ProtocolMutation.active == .decisionFileKeptAcrossEpochs { isOfEpoch = true }
+                    #endif
+                    guard isOfEpoch else { return }
+                    do {
+                        try body(block.sampler, block.records.filter { $0.decidedAt >= oldest })
+                    } catch {
+                        stop = error
+                        throw error
                     }
                 }
             } catch {
@@ -286,6 +319,7 @@ public final class FileDeliveryStore: DeliveryStore {
         #else
             let published = try attempt.entries.filter(isOwned)
         #endif
+        indexes.noteFlush()
         chains.withLock { $0[writer] = attempt.chain }
         unconfirmed.withLock { $0[writer] = nil }
         return published
@@ -426,6 +460,15 @@ public final class FileDeliveryStore: DeliveryStore {
     }
 
     package static func manifestName(_ sequence: UInt64) -> String { padded(sequence) + ".manifest" }
+
+    /// Nil where the name is not as `manifestName` makes them. Called for each name of long chains: makes no strings.
+    static func manifestNumber(_ name: String) -> UInt64? {
+        let digits = name.utf8.prefix { (0x30...0x39).contains($0) }
+        guard digits.count >= 12, digits.count == 12 || digits.first != 0x30, name.utf8.count == digits.count + 9,
+            name.hasSuffix(".manifest")
+        else { return nil }
+        return UInt64(Substring(digits))
+    }
 
     static func manifestNames(_ names: [String]) -> [String] { names.filter { $0.hasSuffix(".manifest") } }
 

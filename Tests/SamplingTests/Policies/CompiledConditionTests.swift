@@ -106,6 +106,44 @@ struct CompiledConditionTests {
         }
     }
 
+    @Test(
+        "the memory of results says what was said of a value last, or nothing", arguments: 1...4 as ClosedRange<UInt64>)
+    func memoryIsAModel(seed: UInt64) {
+        struct Key: Hashable {
+            var table: Int
+            var text: [UInt8]
+        }
+        var random = SeededRandom(seed: seed)
+        let tables = 3
+        var memory = ValueMemory(tables: tables)
+        var said: [Key: UInt64] = [:]
+        var known = 0
+        for _ in 0..<50_000 {
+            // Few bytes, so that values are often equal, in each other, or different in one byte; ends that are often the same.
+            let count = Int.random(in: 0...64, using: &random)
+            var text = [UInt8](repeating: 0, count: count)
+            if count > 0, Bool.random(using: &random) {
+                text[.random(in: 0..<count, using: &random)] = .random(in: 0...3, using: &random)
+            }
+            let key = Key(table: .random(in: 0..<tables, using: &random), text: text)
+            text.withUnsafeBytes { bytes in
+                let ends = ByteEnds(bytes)
+                if let results = memory.results(of: bytes, ends, table: key.table) {
+                    #expect(results == said[key], "\(key), seed \(seed)")
+                    known += 1
+                }
+                if Int.random(in: 0...2, using: &random) == 0 {
+                    let results = random.next() >> (64 - UInt64(ValueMemory.resultBits))
+                    memory.remember(bytes, ends, table: key.table, results)
+                    said[key] = results
+                    let isKept = bytes.count <= ValueMemory.longestValue
+                    #expect(memory.results(of: bytes, ends, table: key.table) == (isKept ? results : nil))
+                }
+            }
+        }
+        #expect(known > 1000)
+    }
+
     @Test("texts are equal where all of their bytes are")
     func textLists() {
         var random = SeededRandom(seed: 12)

@@ -116,6 +116,33 @@ struct RestoreTests {
         #expect(files.bytesRead - before < size / 20)
     }
 
+    @Test("partitions that are taken over together read the headers of the decision files once, and their own blocks")
+    func readsHeadersOnce() throws {
+        let files = CountingFileSystem(SimulatedFileSystem())
+        let worker = try HandMadeWorker("a", files)
+        var tasks = try (0..<40 as Range<Int32>).map { number in
+            let partition = HandMadeWorker.partition(number)
+            return (
+                restored: try worker.store.acquire(partition), partition: partition,
+                decisions: [HandMadeWorker.decision(UInt64(number))]
+            )
+        }
+        for _ in 0..<10 {
+            for entry in try worker.publish(tasks) { tasks[Int(entry.partition.partition)].restored.entry = entry }
+        }
+        let next = try HandMadeWorker("b", files)
+        let entries = try tasks.compactMap { try next.store.acquire($0.partition).entry }
+        #expect(entries.count == 40)
+        let before = files.reads
+        for entry in entries {
+            var found: [UInt64] = []
+            try next.store.readDecisions(of: entry, since: .min) { _, records in found += records.map(\.traceID.low) }
+            #expect(found == Array(repeating: UInt64(entry.partition.partition), count: 10))
+        }
+        // A header for each group and block, and for each partition its blocks and the file's header.
+        #expect(files.reads - before <= 10 + 400 + 40 * (10 + 1))
+    }
+
     @Test("a manifest of a newer Tailrace is an error that says so, and is not walked back from")
     func newerManifest() throws {
         let files = SimulatedFileSystem()
@@ -372,11 +399,12 @@ struct CollectorTests {
 /// Counts what another file system is asked for.
 final class CountingFileSystem: FileSystem {
     private let files: any FileSystem
-    private let counts = Mutex<(lists: Int, bytes: UInt64)>((0, 0))
+    private let counts = Mutex<(lists: Int, reads: Int, bytes: UInt64)>((0, 0, 0))
 
     init(_ files: any FileSystem) { self.files = files }
 
     var lists: Int { counts.withLock { $0.lists } }
+    var reads: Int { counts.withLock { $0.reads } }
     var bytesRead: UInt64 { counts.withLock { $0.bytes } }
 
     func writeDurably(_ bytes: [UInt8], to path: String) throws(FileError) {
@@ -395,13 +423,19 @@ final class CountingFileSystem: FileSystem {
 
     func read(_ path: String) throws(FileError) -> [UInt8] {
         let bytes = try files.read(path)
-        counts.withLock { $0.bytes += UInt64(bytes.count) }
+        counts.withLock { counts in
+            counts.reads += 1
+            counts.bytes += UInt64(bytes.count)
+        }
         return bytes
     }
 
     func read(_ path: String, from offset: UInt64, count: Int) throws(FileError) -> [UInt8] {
         let bytes = try files.read(path, from: offset, count: count)
-        counts.withLock { $0.bytes += UInt64(bytes.count) }
+        counts.withLock { counts in
+            counts.reads += 1
+            counts.bytes += UInt64(bytes.count)
+        }
         return bytes
     }
 
