@@ -3,9 +3,11 @@ import Tailrace
 
 /// Loads pipeline files for commands and shows what is wrong with them.
 enum PipelineLoading {
-    /// - Parameter takesSampler: the file may have a sampler only, see `SamplerFile`.
     /// - Throws: `CommandFailure` after all mistakes were written to stderr.
-    static func load(_ path: String, takesSampler: Bool = false) throws -> PipelinePlan {
+    static func load(_ path: String) throws -> PipelinePlan { try load(path, takesSampler: false) }
+
+    /// - Parameter takesSampler: the file may have a sampler only, see `SamplerFile`.
+    static func load(_ path: String, takesSampler: Bool) throws -> PipelinePlan {
         let (plan, diagnostics) = check(path, takesSampler: takesSampler)
         guard let plan, !diagnostics.hasErrors else {
             let count = diagnostics.sorted.filter { $0.severity == .error }.count
