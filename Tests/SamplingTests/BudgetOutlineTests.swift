@@ -160,6 +160,69 @@ struct BudgetOutlineTests {
     }
 
     @Test(
+        "in debt, after pauses, with slow traces and new shapes every trace has a chance, and no more than one",
+        arguments: [1, 2, 3, 4, 5, 6])
+    func chances(seed: Int) {
+        var random = SeededRandom(seed: UInt64(seed))
+        let rate = [2.0, 10, 60, 100, 150, 300][seed % 6]
+        var settings = BudgetSettings(rate: rate)
+        settings.rules = [
+            BudgetRule(name: "own", action: .ownBudget(rate: rate / 5)), BudgetRule(name: "kept", action: .mustKeep),
+        ]
+        var sampler = BudgetSampler(settings: settings)
+        var time = Self.start
+        for tick in 1...3000 {
+            // Now and then a pause after which everything comes at once.
+            let isLate = Int.random(in: 0..<50, using: &random) == 0
+            time += isLate ? Int64.random(in: 1...400, using: &random) * 1000 : 1000
+            var traces = Self.batch(
+                &random, count: isLate ? 80 : Int.random(in: 1...4, using: &random),
+                errorShare: tick % 500 < 100 ? 0.9 : 0.2)
+            for index in traces.indices {
+                traces[index].duration = UInt64.random(in: 1_000_000...1_000_000_000, using: &random)
+                // At times everything becomes slower and slower.
+                if tick % 700 > 500 { traces[index].duration += UInt64(tick % 700) * 1_000_000_000 }
+                if Int.random(in: 0..<20, using: &random) == 0 { traces[index].spanCount *= 20 }
+                if Int.random(in: 0..<9, using: &random) == 0 { traces[index].shape = random.next() }
+                traces[index].rules = UInt64.random(in: 0..<8, using: &random) & 3
+            }
+            if Int.random(in: 0..<400, using: &random) == 0 { sampler.charge(seconds: 250) }
+            for decision in sampler.decide(traces, at: time) {
+                #expect(
+                    decision.probability > 0 && decision.probability <= 1, "seed \(seed), rate \(rate), tick \(tick)")
+                #expect(decision.wholeProbability > 0 && decision.wholeProbability <= decision.probability)
+            }
+        }
+    }
+
+    /// Slow traces took what a debt had left to all, and the rest had no chance.
+    @Test("while a debt is paid, and slow traces have most of the spans, the rest has a chance")
+    func restInDebt() {
+        var random = SeededRandom(seed: 9)
+        var settings = BudgetSettings(rate: 100)
+        settings.coverage = nil
+        var sampler = BudgetSampler(settings: settings)
+        var slow = 0
+        for tick in 1...3000 {
+            // What was left over, and as much again.
+            if tick == 2000 || tick == 2001 { sampler.charge(seconds: 300) }
+            var traces = Self.batch(&random, count: 2, errorShare: 0)
+            for index in traces.indices {
+                let isSlow = Int.random(in: 0..<120, using: &random) == 0
+                traces[index].key = 1
+                traces[index].duration =
+                    isSlow ? 5_000_000_000 : UInt64.random(in: 1_000_000..<2_000_000, using: &random)
+                traces[index].spanCount = isSlow ? 4000 : 2
+            }
+            for decision in sampler.decide(traces, at: Self.start + Int64(tick) * 1000) {
+                #expect(decision.probability > 0, "tick \(tick), \(decision.tier)")
+                if decision.tier == .slow { slow += 1 }
+            }
+        }
+        #expect(slow > 20, "\(slow)")
+    }
+
+    @Test(
         "a state with outlines goes on as if nothing had happened; one of an earlier version is read",
         arguments: [15.0, 300.0])
     func state(rate: Double) {

@@ -189,10 +189,10 @@ extension BudgetSampler {
         }
         let slow = spending.slow.total
         let rest = spending.rest.total
-        let share = settings.mustKeep.share * left
-        let used = scaleMustKeep(&scales, spending, income: max(share, left - slow - rest), left: left, paid: paid)
+        let income = max(settings.mustKeep.share * left, left - slow - rest)
+        let used = scaleMustKeep(&scales, spending, income: income, left: left, paid: paid)
         left = max(left - paid, used + (left - used) / 4)
-        if slow <= max(share, left - rest) - used {
+        if slow <= max(settings.mustKeep.share * left, left - rest) - used {
             scales.slow = .infinity
             scales.rest = SpendingCurve.scale(spending: left - used - slow, of: [(curve: spending.rest, factor: 1)])
         } else {
