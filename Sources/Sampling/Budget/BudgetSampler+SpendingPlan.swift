@@ -91,7 +91,7 @@ extension BudgetSampler {
         let traceCost = averageSquaredCost / averageTraceCost
         let ticks = SpendingPlan.loanTime / Double(settings.tick)
         // Of the traces its part of the whole budget's: a fleet of hundreds of partitions borrows no more than one.
-        let traces = SpendingPlan.horizonTraces * min(1, rate / settings.rate)
+        let traces = SpendingPlan.loanTraces * min(1, rate / settings.rate)
         return min(traces * traceCost, coverageIncome(settings.coverage?.share ?? 0) * ticks)
     }
 

@@ -14,6 +14,9 @@ struct SpendingPlan: Equatable {
     static let horizonTraces = 64.0
     /// Time in which a balance is made good, likewise; also what a burst may take in advance.
     static let settlingTraces = 16.0
+    /// A new sampler may borrow the cost of so many traces for shapes: the recorded traffic of decision 013 takes eleven, and a short
+    /// run should not be all loan.
+    static let loanTraces = 12.0
     /// Milliseconds in which the coverage tier earns what a new sampler may borrow at most for shapes.
     static let loanTime = 2 * BudgetAccount.debtTime
     /// Milliseconds. With five minutes, half an hour of many errors was kept in part and a calm hour after it whole.
