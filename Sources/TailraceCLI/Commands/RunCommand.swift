@@ -67,12 +67,13 @@ struct RunCommand: AsyncParsableCommand {
             drain: {
                 log.write("draining")
                 for worker in workers {
-                    let open = worker.totals.gauges.openSpans
+                    let before = worker.totals.counters.returned
                     worker.stop()
                     log.write(Self.summary(worker))
-                    if open > 0 {
-                        log.write(
-                            "about \(Figures.grouped(open)) spans of open traces are read again by the next owner")
+                    // A source that has ended decides what is open; then nothing is given back.
+                    let returned = worker.totals.counters.returned &- before
+                    if returned > 0 {
+                        log.write("\(Figures.grouped(returned)) spans of open traces are read again by the next owner")
                     }
                 }
             })
