@@ -43,6 +43,7 @@
         case watermarkFromTail
         case rejectedCountedTwice
         case lateSpanForgetsDecision
+        case lateSpanForgetsOutline
         case duplicatesWithoutKind
         case duplicatesKept
         case longWindowStaysOpen

@@ -129,7 +129,12 @@ public final class WindowSampler: Sampler {
             for position in range { output.done(offset: context.offset, firstIndex: selection[position], count: 1) }
         case .kept(let kept):
             for position in range {
-                if kept.isOutline, !batch.heads[Int(selection[position])].isError {
+                #if TAILRACE_MUTATIONS
+                    let isOutline = kept.isOutline && ProtocolMutation.active != .lateSpanForgetsOutline
+                #else
+                    let isOutline = kept.isOutline
+                #endif
+                if isOutline, !batch.heads[Int(selection[position])].isError {
                     output.lateDropped(spans: 1)
                     output.lateDropped(id, spans: 1)
                     output.done(offset: context.offset, firstIndex: selection[position], count: 1)

@@ -92,6 +92,8 @@ extension Oracle {
             violated(.oneDecision, "trace \(name(row.traceID)) was dropped, and spans of it are stored")
         } else if row.policyVersion != decision.policyVersion {
             violated(.decisionStability, "spans of trace \(name(row.traceID)) follow another policy's decision")
+        } else if decision.isOutline {
+            checkOutline(row, decision)
         }
     }
 
@@ -175,6 +177,7 @@ extension Oracle {
         if settledBefore.contains(copy.number) { return true }
         if stored[copy.number, default: 0] > 0 { return true }
         if decisions[copy.identity.traceID]?.contains(where: { !$0.isKept }) == true { return true }
+        if isLeftOut(copy) { return true }
         return copiesOfIdentity[copy.identity]?.contains { stored[$0, default: 0] > 0 } == true
     }
 

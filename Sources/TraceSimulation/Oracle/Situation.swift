@@ -22,5 +22,6 @@ package enum Situation: String, Sendable, CaseIterable {
     case reloaded = "a worker took over another configuration"
     case fenced = "a worker was fenced"
     case restoreCancelled = "a partition went while its decisions were being read back"
+    case keptInOutline = "a trace was kept in outline"
     case recordsPostponed = "records came while a partition's decisions were being read back"
 }

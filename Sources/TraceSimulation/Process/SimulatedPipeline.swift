@@ -79,11 +79,19 @@ final class SimulatedPipeline: Sendable {
                 from: spans
                 window: { max: \(window.max)ms, settle: \(window.settle)ms, idle: \(window.idle)ms, tick: \(window.tick)ms, \(spill) }
                 decision_horizon: \(window.horizon)ms
-                policies:
-                  - { name: errors, type: status_code, status_code: { status_codes: [ERROR] } }
-                  - { name: some, type: probabilistic, probabilistic: { sampling_percentage: \(version % 2 == 0 ? 50 : 40), hash_salt: "\(version)" } }
+                policies: \(policies(version: version))
               out: { kind: output, from: sample }
             """
+    }
+
+    private func policies(version: Int) -> String {
+        // So little that most traces with an error are kept in outline.
+        if world.hasBudget {
+            return "[{ name: some, type: budget, rate: \(version % 2 == 0 ? 3 : 2) spans/s, cover: { interval: 2s } }]"
+        }
+        return "[{ name: errors, type: status_code, status_code: { status_codes: [ERROR] } }, "
+            + "{ name: some, type: probabilistic, probabilistic: "
+            + "{ sampling_percentage: \(version % 2 == 0 ? 50 : 40), hash_salt: \"\(version)\" } }]"
     }
 
     /// The sources of a plan, the sampled one first.

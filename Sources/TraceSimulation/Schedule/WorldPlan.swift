@@ -59,6 +59,8 @@ package struct WorldPlan: Sendable {
     package var outerPartitions = 1
     /// Workers collect garbage.
     package var collects = false
+    /// A budget decides, which keeps traces with an error in outline.
+    package var hasBudget = false
     /// How many commits the coordinator does not take.
     package var commitFailurePercent = 0
     /// Steps that fail with EIO, by their names, and at which of their occurrences.
@@ -116,6 +118,8 @@ package struct WorldPlan: Sendable {
         let count = faultRandom.pick([0, 1, 2, 3, 4, 6, 8])
         for _ in 0..<count { faults.append(fault(&faultRandom)) }
         extend()
+        var budgetRandom = SimulationRandom(seed: seed).stream(8)
+        hasBudget = !isRepartitioned && budgetRandom.chance(12)
         faults.sort { $0.time < $1.time }
     }
 
@@ -150,6 +154,7 @@ package struct WorldPlan: Sendable {
     /// Makes the topic one that is not keyed.
     package mutating func repartition(_ random: inout SimulationRandom) {
         isRepartitioned = true
+        hasBudget = false
         outerPartitions = random.pick(1...3)
         partitions = random.pick(1...2)
         // The log of the internal topic is not the producers'.

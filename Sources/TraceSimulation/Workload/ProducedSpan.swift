@@ -14,6 +14,8 @@ struct ProducedSpan: Sendable {
     var number: Int
     var identity: Identity
     var isError: Bool
+    /// Zero for a root.
+    var parent: SpanID
     /// Its ids are zeros: it must become a dead letter.
     var isBad: Bool
     /// Where it is in the log that is sampled; set when the record is appended.

@@ -55,7 +55,7 @@ struct Workload {
             drafts.append(
                 Draft(
                     spanID: SpanID(UInt64(trace * 1000 + position + 1)), kind: .internal, isRoot: isRoot,
-                    isError: random.chance(6), time: isRoot && rootFirst ? start : at))
+                    isError: random.chance(plan.hasBudget ? 20 : 6), time: isRoot && rootFirst ? start : at))
         }
         if random.chance(20), let first = drafts.first {
             // A client and a server span may share an id.
@@ -115,7 +115,8 @@ struct Workload {
                 ProducedSpan(
                     number: number,
                     identity: ProducedSpan.Identity(traceID: traceID, spanID: draft.spanID, kind: draft.kind),
-                    isError: draft.isError, isBad: draft.isBad, partition: partitions[partition],
+                    isError: draft.isError, parent: SpanID(draft.isRoot ? 0 : 7), isBad: draft.isBad,
+                    partition: partitions[partition],
                     index: UInt32(index)))
             numbers.append(number)
             let startTime = UInt64(max(0, plan.wall(at: draft.time))) * 1_000_000
