@@ -5,8 +5,8 @@ import Synchronization
 /// partition that is taken over.
 ///
 /// It knows only what a manifest vouches for: that part of a file never changes, while what is behind it may be written again.
-/// What a block says is checked each time it is read. Thread-safe; blocks on files, and a thread that wants what another one is
-/// reading waits for it.
+/// What a block says is checked each time it is read. Thread-safe; blocks on files. No thread waits for another one's disk: two
+/// that want the same read it both, and what the one that knows more has read stays.
 final class DecisionFileIndex: Sendable {
     /// Bytes of a file.
     struct Place: Sendable, Equatable {
@@ -24,6 +24,9 @@ final class DecisionFileIndex: Sendable {
         var groups: [Group] = []
         /// Where the next group begins; nil before the first was looked for.
         var end: UInt64?
+        /// Groups whose blocks are known, and these.
+        var loadedGroups = 0
+        var loadedBlocks = 0
     }
 
     private let state = Mutex(State())
@@ -39,32 +42,42 @@ final class DecisionFileIndex: Sendable {
         of partition: PartitionID, since oldest: Int64, in reader: DecisionFileReader
     ) throws -> [Place] {
         let wanted = DecisionFile.partitionHash(partition)
-        return try state.withLock { state in
-            try Self.extend(&state, reader)
-            var places: [Place] = []
-            for index in state.groups.indices {
-                let group = state.groups[index].group
-                if group.offset >= reader.length { break }
-                // A longer part was vouched for before, and this one ends inside of a group.
-                guard group.end <= reader.length else {
-                    throw StoreError.damaged("\(StoreError.truncated) (at byte \(group.offset))")
-                }
-                guard group.reaches(oldest) else { continue }
-                let blocks = try state.groups[index].blocks ?? reader.blockHeaders(of: group).sorted()
-                if state.groups[index].blocks == nil {
-                    state.groups[index].blocks = blocks
-                    remembered.add(blocks.count, ordering: .relaxed)
-                }
-                var position = blocks.firstPosition(of: wanted)
-                while position < blocks.count, blocks[position].partitionHash == wanted {
-                    places.append(
-                        Place(
-                            offset: group.blocksOffset + UInt64(blocks[position].offset),
-                            length: Int(blocks[position].length)))
-                    position += 1
-                }
+        var known = state.withLock { $0 }
+        try Self.extend(&known, reader)
+        var places: [Place] = []
+        for index in known.groups.indices {
+            let group = known.groups[index].group
+            if group.offset >= reader.length { break }
+            // A longer part was vouched for before, and this one ends inside of a group.
+            guard group.end <= reader.length else {
+                throw StoreError.damaged("\(StoreError.truncated) (at byte \(group.offset))")
             }
-            return places
+            guard group.reaches(oldest) else { continue }
+            let blocks = try known.groups[index].blocks ?? reader.blockHeaders(of: group).sorted()
+            if known.groups[index].blocks == nil {
+                known.groups[index].blocks = blocks
+                known.loadedGroups += 1
+                known.loadedBlocks += blocks.count
+            }
+            var position = blocks.firstPosition(of: wanted)
+            while position < blocks.count, blocks[position].partitionHash == wanted {
+                places.append(
+                    Place(
+                        offset: group.blocksOffset + UInt64(blocks[position].offset),
+                        length: Int(blocks[position].length)))
+                position += 1
+            }
+        }
+        keep(known)
+        return places
+    }
+
+    /// Errors are not remembered: what was read before one is read again.
+    private func keep(_ known: State) {
+        state.withLock { state in
+            guard (known.loadedGroups, known.groups.count) > (state.loadedGroups, state.groups.count) else { return }
+            state = known
+            remembered.store(known.loadedBlocks, ordering: .relaxed)
         }
     }
 

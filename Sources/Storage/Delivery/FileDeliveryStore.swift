@@ -163,12 +163,16 @@ public final class FileDeliveryStore: DeliveryStore {
     ) throws -> FoundEntry? {
         let numbers = names.compactMap(Self.manifestNumber)
         if numbers.count == names.count {
-            let answer = try digests.withLock { digests in
+            // Taken out while manifests are read, so that no thread waits for another one's disk: one that wants it meanwhile begins
+            // anew, and the one that knows more stays.
+            var digest = digests.withLock { $0.removeValue(forKey: chain) } ?? ChainDigest()
+            let answer = try digest.find(partition, epoch: epoch, in: numbers) { number in
+                try readManifest(chain: chain, name: Self.manifestName(number))?.entries
+            }
+            digests.withLock { digests in
                 // Most are of processes that ended long ago, whose partitions others have taken over: nobody asks for them again.
-                if digests.count >= Self.maximumDigests, digests[chain] == nil { digests = [:] }
-                return try digests[chain, default: ChainDigest()].find(partition, epoch: epoch, in: numbers) { number in
-                    try readManifest(chain: chain, name: Self.manifestName(number))?.entries
-                }
+                if digests.count >= Self.maximumDigests { digests = [:] }
+                if digests[chain]?.count ?? 0 <= digest.count { digests[chain] = digest }
             }
             switch answer {
             case .nowhere: return nil
