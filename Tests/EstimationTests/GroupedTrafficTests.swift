@@ -2,18 +2,6 @@ import Estimation
 import Testing
 
 struct GroupedTrafficTests {
-    /// SplitMix64 with a printed seed.
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var value = state
-            value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-            return value ^ (value >> 31)
-        }
-    }
-
     @Test("rows are grouped by what was asked, the largest first, with everything exact beside the sample")
     func grouping() throws {
         func rows(_ grouping: GroupedTraffic.Grouping) -> [TrafficRow] {
@@ -68,7 +56,7 @@ struct GroupedTrafficTests {
 
     @Test("intervals hold in small groups too: counts and rates of rare errors, where mostly none is seen, in 93 %")
     func rareErrors() throws {
-        var generator = Generator(state: 20_261_121)
+        var generator = SeededRandom(state: 20_261_121)
         print("seed 20261121")
         var inside = (rate: 0, count: 0, errors: 0)
         let runs = 2000

@@ -92,6 +92,9 @@ public struct TraceSummary: Sendable, Equatable {
         self.leftOutSpanCount = leftOutSpanCount
     }
 
+    /// Attribute of the root of a trace that is kept in outline: its value is `leftOutSpanCount`.
+    public static let leftOutSpansKey = "tailrace.left_out_spans"
+
     /// Of the whole trace.
     public var totalSpanCount: Int { spanCount + leftOutSpanCount }
 

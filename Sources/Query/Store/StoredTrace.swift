@@ -26,14 +26,11 @@ public struct StoredTrace: Sendable {
         self.unreadableSegments = unreadableSegments
     }
 
-    /// On a span of a trace of which only the outline was kept: how many spans were left out.
-    public static let leftOutKey = "tailrace.left_out_spans"
-
     /// Spans that were left out, as the stored ones tell; 0 for a whole trace.
     public var leftOutSpanCount: Int {
         var count = 0
         for span in resourceSpans.lazy.flatMap(\.scopeSpans).flatMap(\.spans) {
-            for attribute in span.attributes where attribute.key == Self.leftOutKey {
+            for attribute in span.attributes where attribute.key == TraceSummary.leftOutSpansKey {
                 if case .int(let number) = attribute.value { count &+= Int(clamping: max(0, number)) }
             }
         }

@@ -80,7 +80,7 @@ extension BudgetSampler {
         let reserve = coverageCreditLimit(settings.coverage?.share ?? 0) / 2
         let usual = min(coverageCredit - reserve, 4 * averageTraceCost)
         return CoverageLimits(
-            usual: usual, likely: usual,
+            usual: usual, afterOutlines: usual,
             newShapes: max(0, coverageCredit) + max(0, newShapesLoan - borrowed), isMustKeepSure: false)
     }
 

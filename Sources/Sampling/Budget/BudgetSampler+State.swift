@@ -68,7 +68,7 @@ extension BudgetSampler {
         offeredThisTick = try reader.double()
         coverageCredit = try reader.double()
         // What an earlier version's sampler spent on its first shapes is paid.
-        borrowed = version > 2 ? try reader.double() : .infinity
+        borrowed = version > 2 ? try reader.double() : .greatestFiniteMagnitude
         owed = version > 2 ? try reader.double() : 0
         guard borrowed >= 0, owed >= 0, averageTraceCost >= 0, averageSquaredCost >= 0, averageOffered >= 0,
             offeredThisTick >= 0

@@ -7,8 +7,8 @@ extension BudgetSampler {
     struct CoverageLimits {
         /// Whatever the traces are.
         var usual: Double
-        /// Where coverage is not complete, for pairs that will as likely as not be kept otherwise: outlines of errors come before.
-        var likely: Double
+        /// Where coverage is not complete, and for pairs that are not urgent: what the outlines of errors leave.
+        var afterOutlines: Double
         /// With traces of shapes that were never kept: what coverage left unused in the ticks before, too.
         var newShapes: Double
         /// Errors and rules' traces are kept anyway.
@@ -59,7 +59,7 @@ extension BudgetSampler {
         // The tiers below are not without room.
         let needed = hasOutlines ? outlinesNeed(outlines) : 0
         return CoverageLimits(
-            usual: usual, likely: min(usual, max(usual / 4, capacity - needed)),
+            usual: usual, afterOutlines: min(usual, max(usual / 4, capacity - needed)),
             newShapes: max(usual, min(coverageCredit, capacity * 3 / 4)),
             isMustKeepSure: mustKeep <= settings.mustKeep.share * max(0, capacity - usual))
     }
@@ -107,7 +107,7 @@ extension BudgetSampler {
             for (index, _) in urgent { plans[index].multiplier *= plans[index].isNewShape ? 4 : 2 }
             return used
         }
-        for (index, _) in waiting where !plans[index].isDecided && used + plans[index].cost <= limits.likely {
+        for (index, _) in waiting where !plans[index].isDecided && used + plans[index].cost <= limits.afterOutlines {
             used += plans[index].cost
             keepForCoverage(index)
         }
@@ -191,7 +191,7 @@ extension BudgetSampler {
         var outlines = 0.0
         var hasOutlines = false
         for plan in plans where !plan.isDecided && plan.tier.isErrorOrRule {
-            outlines += plan.outlineCost ?? plan.cost
+            outlines += plan.partCost
             if plan.outlineCost != nil { hasOutlines = true }
         }
         guard wanted > capacity, hasOutlines else {
@@ -199,22 +199,21 @@ extension BudgetSampler {
             return sampleMembers(capacity: capacity)
         }
         let part = min(outlines, capacity * (1 - BudgetSettings.MustKeep.wholeShare))
-        gather(traces, by: .number, cost: { $0.outlineCost ?? $0.cost }, where: { $0.tier.isErrorOrRule })
-        let used = sampleMembers(capacity: part)
-        let members = memberTraces
-        for index in members { plans[index].isDecided = false }
-        gather(
-            traces, by: .number, cost: { $0.cost - ($0.outlineCost ?? 0) },
-            where: { $0.tier.isErrorOrRule && $0.outlineCost != nil })
-        _ = tierSampling.sample(&self.members, capacity: capacity - part)
-        for index in members { plans[index].isDecided = true }
-        var added = 0.0
-        for (member, index) in zip(self.members, memberTraces) {
-            plans[index].wholeProbability = min(plans[index].probability, member.probability)
-            plans[index].isOutline = plans[index].isKept && !member.isKept
-            if plans[index].isKept, member.isKept { added += member.cost }
+        gather(traces, by: .number, cost: { $0.cost - $0.partCost }) { $0.tier.isErrorOrRule && $0.outlineCost != nil }
+        _ = tierSampling.sample(&members, capacity: capacity - part)
+        for (member, index) in zip(members, memberTraces) {
+            plans[index].wholeProbability = member.probability
+            plans[index].isOutline = !member.isKept
         }
-        return used + added
+        gather(traces, by: .number, cost: { $0.partCost }) { $0.tier.isErrorOrRule }
+        var used = sampleMembers(capacity: part)
+        for index in memberTraces {
+            guard let whole = plans[index].wholeProbability else { continue }
+            plans[index].wholeProbability = min(plans[index].probability, whole)
+            plans[index].isOutline = plans[index].isOutline && plans[index].isKept
+            if plans[index].isKept, !plans[index].isOutline { used += plans[index].cost - plans[index].partCost }
+        }
+        return used
     }
 
     mutating func sampleRest(_ traces: [BudgetTrace], capacity: Double) {

@@ -1,4 +1,5 @@
 import OTLP
+import Pipeline
 
 /// What a kept span says of its sampling: `ot=th` in its tracestate, and on the root the policy that kept the trace.
 ///
@@ -8,7 +9,7 @@ struct SpanAnnotation {
     static let policyKey = Array("tailrace.policy".utf8)
     /// On the root of an outline (its first span where it has no root): the number of spans that were left out. Also without other
     /// annotations, since nobody may take an outline for a whole trace.
-    static let leftOutKey = Array("tailrace.left_out_spans".utf8)
+    static let leftOutKey = Array(TraceSummary.leftOutSpansKey.utf8)
 
     /// Says nothing of the sampling.
     static let none = SpanAnnotation()
