@@ -199,13 +199,15 @@ extension BudgetSampler {
             return sampleMembers(capacity: capacity)
         }
         let part = min(outlines, capacity * (1 - BudgetSettings.MustKeep.wholeShare))
-        gather(traces, by: .number, cost: { $0.cost - $0.partCost }) { $0.tier.isErrorOrRule && $0.outlineCost != nil }
+        gather(
+            traces, by: .number, cost: { $0.cost - $0.partCost },
+            where: { $0.tier.isErrorOrRule && $0.outlineCost != nil })
         _ = tierSampling.sample(&members, capacity: capacity - part)
         for (member, index) in zip(members, memberTraces) {
             plans[index].wholeProbability = member.probability
             plans[index].isOutline = !member.isKept
         }
-        gather(traces, by: .number, cost: { $0.partCost }) { $0.tier.isErrorOrRule }
+        gather(traces, by: .number, cost: { $0.partCost }, where: { $0.tier.isErrorOrRule })
         var used = sampleMembers(capacity: part)
         for index in memberTraces {
             guard let whole = plans[index].wholeProbability else { continue }
